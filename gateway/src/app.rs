@@ -1,0 +1,197 @@
+//! The innermost service: a route's answer.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+
+use contracts::rt::route::Access;
+use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, header};
+use mesh::client::Channel;
+use mesh::status::{Fault, Kind};
+use tokio_util::sync::CancellationToken;
+
+use crate::body::Body;
+use crate::config::Config;
+use crate::observe::{Matched, RouteMetrics};
+use crate::pages::{self, Page};
+use crate::router::{Missing, Router};
+use crate::transcode::{self, Failure, Rpc, Shared};
+use crate::{ServeError, access, panics};
+
+/// What all requests share.
+#[derive(Debug)]
+pub(crate) struct App {
+    pub(crate) config: Config,
+    pub(crate) router: Router<Route>,
+    pub(crate) unmatched: RouteMetrics,
+    channels: Vec<Channel>,
+    draining: AtomicBool,
+    shared: Shared,
+}
+
+/// A route and what is known of it before any request.
+#[derive(Debug)]
+pub(crate) struct Route {
+    /// Its path template, as it is called in logs, metrics and traces.
+    pub(crate) template: &'static str,
+    pub(crate) metrics: RouteMetrics,
+    target: Target,
+}
+
+#[derive(Debug)]
+enum Target {
+    Rpc(Rpc),
+    Page(Page),
+}
+
+impl App {
+    /// Makes the routes of every public service, each with a channel to where `config` says it is.
+    pub(crate) fn new(
+        config: Config,
+        shutdown: CancellationToken,
+    ) -> Result<Arc<Self>, ServeError> {
+        let mut router = Router::default();
+        let mut channels = Vec::new();
+        for page in Page::ALL {
+            let route = Route::new("GET", page.path(), Target::Page(page));
+            router.add("GET", page.segments(), None, route);
+        }
+        for service in contracts::SERVICES {
+            let public = |method: &&contracts::rt::route::Method| {
+                method.access != Access::Mesh
+                    && !method.client_streaming
+                    && !method.bindings.is_empty()
+            };
+            let mut methods = service.methods.iter().filter(public).peekable();
+            if methods.peek().is_none() {
+                continue;
+            }
+            let area = service.name.split('.').nth(1).unwrap_or(service.name);
+            let endpoints = config.endpoints.get(area);
+            let endpoints = endpoints.ok_or_else(|| ServeError::NoEndpoints {
+                area: area.to_owned(),
+            })?;
+            let channel = Channel::connect(service, mesh::client::Config::new(endpoints.clone()));
+            for method in methods {
+                for binding in method.bindings {
+                    let uri = Uri::from_static(method.path);
+                    let rpc = Rpc {
+                        method,
+                        binding,
+                        uri,
+                        channel: channel.clone(),
+                    };
+                    let route = Route::new(binding.verb, binding.template, Target::Rpc(rpc));
+                    router.add(binding.verb, binding.segments, binding.custom_verb, route);
+                }
+            }
+            channels.push(channel);
+        }
+        let shared = Shared {
+            limits: config.limits.clone(),
+            streams: config.streams.clone(),
+            shutdown,
+        };
+        let unmatched = RouteMetrics::new("other", "unmatched");
+        let draining = AtomicBool::new(false);
+        Ok(Arc::new(Self {
+            config,
+            router,
+            unmatched,
+            channels,
+            draining,
+            shared,
+        }))
+    }
+
+    /// Whether requests can be answered: every service has an endpoint, and nobody wants us to stop.
+    pub(crate) fn ready(&self) -> bool {
+        !self.draining.load(Ordering::Relaxed) && self.channels.iter().all(Channel::ready)
+    }
+
+    /// Says "not ready" from now on.
+    pub(crate) fn drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Route {
+    fn new(verb: &'static str, template: &'static str, target: Target) -> Self {
+        Self {
+            template,
+            metrics: RouteMetrics::new(verb, template),
+            target,
+        }
+    }
+}
+
+fn no_route() -> Failure {
+    let message = "there is nothing at this path; /openapi.json lists what there is";
+    Failure::new(
+        StatusCode::NOT_FOUND,
+        Fault::new(Kind::NotFound, "ROUTE_NOT_FOUND", message),
+    )
+}
+
+fn wrong_verb(method: &Method, allow: &str) -> Result<Response<Body>, Failure> {
+    let header = HeaderValue::from_str(allow).unwrap_or(HeaderValue::from_static("GET"));
+    if method == Method::OPTIONS {
+        let mut response = Response::new(Body::default());
+        *response.status_mut() = StatusCode::NO_CONTENT;
+        response.headers_mut().insert(header::ALLOW, header);
+        return Ok(response);
+    }
+    let message = format!("{method} is not possible here, only {allow}");
+    let fault = Fault::new(Kind::Unimplemented, "METHOD_NOT_ALLOWED", message);
+    Err(Failure::new(StatusCode::METHOD_NOT_ALLOWED, fault).with_header(header::ALLOW, header))
+}
+
+/// [`App`] as a tower service.
+#[derive(Clone, Debug)]
+pub(crate) struct Answer(pub(crate) Arc<App>);
+
+impl<B> tower::Service<Request<B>> for Answer
+where
+    B: http_body::Body<Data = bytes::Bytes> + Send + 'static,
+{
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        Box::pin(panics::catch(answer(self.0.clone(), request)))
+    }
+}
+
+/// Answers a request by the route that was found for it.
+async fn answer<B>(app: Arc<App>, request: Request<B>) -> Response<Body>
+where
+    B: http_body::Body<Data = bytes::Bytes>,
+{
+    let found = match request.extensions().get::<Matched>() {
+        Some(Matched(Ok(found))) => Ok(*found),
+        Some(Matched(Err(Missing::Verb(allow)))) => Err(wrong_verb(request.method(), allow)),
+        Some(Matched(Err(Missing::Path))) | None => Err(Err(no_route())),
+    };
+    let answer = match found.map(|found| (found, &app.router.route(found.route).target)) {
+        Ok((found, Target::Rpc(rpc))) => match access::check(rpc.method) {
+            Ok(()) => transcode::call(rpc, &app.shared, request, found.path_len).await,
+            Err(failure) => Err(failure),
+        },
+        Ok((_, Target::Page(page))) => Ok(pages::answer(*page, &app, request.headers())),
+        Err(missing) => missing,
+    };
+    let mut response = answer.unwrap_or_else(Failure::response);
+    let nosniff = HeaderValue::from_static("nosniff");
+    response
+        .headers_mut()
+        .insert(header::X_CONTENT_TYPE_OPTIONS, nosniff);
+    response
+}

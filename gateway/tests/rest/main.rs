@@ -1,0 +1,10 @@
+//! The gateway from outside: real sockets, a scripted search service behind it.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests panic as tests do")]
+
+mod errors;
+mod filters;
+mod limits;
+mod streams;
+mod support;
+mod transcoding;
