@@ -1,0 +1,446 @@
+//! The kinds of value that keys have: how each is written, and what to say when it is not.
+//!
+//! The same text means the same in `skyway.toml`, in the environment and on the command line, so
+//! every kind is a `FromStr`; a TOML number or boolean is taken as its text.
+
+use std::convert::Infallible;
+use std::fmt::{self, Display};
+use std::marker::PhantomData;
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::de::{Deserializer, Error, Visitor};
+
+/// Reads a value from text, or from a TOML scalar as its text.
+pub(super) fn text<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: FromStr<Err: Display>,
+{
+    deserializer.deserialize_any(Text(PhantomData))
+}
+
+/// As [`text`], where `none` and nothing at all mean that there is no value.
+pub(super) fn optional<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: FromStr<Err: Display>,
+{
+    let written: String = text(deserializer)?;
+    match written.as_str() {
+        "" | "none" => Ok(None),
+        other => other.parse().map(Some).map_err(D::Error::custom),
+    }
+}
+
+struct Text<T>(PhantomData<T>);
+
+impl<T: FromStr<Err: Display>> Visitor<'_> for Text<T> {
+    type Value = T;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a text, a number, true or false")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<T, E> {
+        text.trim().parse().map_err(E::custom)
+    }
+
+    fn visit_bool<E: Error>(self, value: bool) -> Result<T, E> {
+        self.visit_str(&value.to_string())
+    }
+
+    fn visit_i64<E: Error>(self, value: i64) -> Result<T, E> {
+        self.visit_str(&value.to_string())
+    }
+
+    fn visit_u64<E: Error>(self, value: u64) -> Result<T, E> {
+        self.visit_str(&value.to_string())
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<T, E> {
+        self.visit_str(&value.to_string())
+    }
+}
+
+/// A value that is not as its kind is written; the text says what would be right.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{written:?} is not {kind}; write {right}")]
+pub(crate) struct BadValue {
+    written: String,
+    kind: &'static str,
+    right: &'static str,
+}
+
+impl BadValue {
+    fn new(written: &str, kind: &'static str, right: &'static str) -> Self {
+        Self {
+            written: written.to_owned(),
+            kind,
+            right,
+        }
+    }
+}
+
+/// Where to listen: a host and a port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Listen {
+    host: String,
+    port: u16,
+}
+
+impl Listen {
+    /// This machine only, at this port.
+    pub(crate) fn loopback(port: u16) -> Self {
+        Self {
+            host: "127.0.0.1".to_owned(),
+            port,
+        }
+    }
+
+    /// Where replica `index` of a service listens, counted from 0: ports are ten apart. Port 0
+    /// stays 0, so that the system chooses every one. None where the port would pass 65535.
+    pub(crate) fn replica(&self, index: u16) -> Option<Self> {
+        let port = match self.port {
+            0 => 0,
+            port => port.checked_add(index.checked_mul(10)?)?,
+        };
+        Some(Self {
+            host: self.host.clone(),
+            port,
+        })
+    }
+}
+
+impl FromStr for Listen {
+    type Err = BadValue;
+
+    fn from_str(text: &str) -> Result<Self, BadValue> {
+        let bad = || BadValue::new(text, "an address", "host:port, for example 127.0.0.1:50051");
+        let (host, port) = text.rsplit_once(':').ok_or_else(bad)?;
+        let bracketed = host.starts_with('[') && host.ends_with(']');
+        let plain = !host.is_empty() && !host.contains([':', '/', '@', ' ']);
+        if !(bracketed || plain) {
+            return Err(bad());
+        }
+        Ok(Self {
+            host: host.to_owned(),
+            port: port.parse().map_err(|_| bad())?,
+        })
+    }
+}
+
+impl Display for Listen {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}:{}", self.host, self.port)
+    }
+}
+
+/// A length of time, written `250ms`, `10s`, `5m` or `1h`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Span(pub(crate) Duration);
+
+impl FromStr for Span {
+    type Err = BadValue;
+
+    fn from_str(text: &str) -> Result<Self, BadValue> {
+        let bad = || {
+            BadValue::new(
+                text,
+                "a duration",
+                "a number and its unit: 250ms, 10s, 5m, 1h",
+            )
+        };
+        let unit = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(bad)?;
+        let millis = match &text[unit..] {
+            "ms" => 1,
+            "s" => 1_000,
+            "m" => 60_000,
+            "h" => 3_600_000,
+            _ => return Err(bad()),
+        };
+        let number: u64 = text[..unit].parse().map_err(|_| bad())?;
+        let millis = number.checked_mul(millis).ok_or_else(bad)?;
+        Ok(Self(Duration::from_millis(millis)))
+    }
+}
+
+impl Display for Span {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.as_millis() {
+            0 => formatter.write_str("0s"),
+            millis if millis % 3_600_000 == 0 => write!(formatter, "{}h", millis / 3_600_000),
+            millis if millis % 60_000 == 0 => write!(formatter, "{}m", millis / 60_000),
+            millis if millis % 1_000 == 0 => write!(formatter, "{}s", millis / 1_000),
+            millis => write!(formatter, "{millis}ms"),
+        }
+    }
+}
+
+/// How many of something: `LEAST` to `MOST`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Count<const LEAST: u16, const MOST: u16>(pub(crate) u16);
+
+impl<const LEAST: u16, const MOST: u16> FromStr for Count<LEAST, MOST> {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.parse() {
+            Ok(count) if (LEAST..=MOST).contains(&count) => Ok(Self(count)),
+            _ => Err(format!("{text:?} is not a number from {LEAST} to {MOST}")),
+        }
+    }
+}
+
+impl<const LEAST: u16, const MOST: u16> Display for Count<LEAST, MOST> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Display::fmt(&self.0, formatter)
+    }
+}
+
+/// Words separated by commas.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct List(pub(crate) Vec<String>);
+
+impl FromStr for List {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        let words = text
+            .split(',')
+            .map(str::trim)
+            .filter(|word| !word.is_empty());
+        Ok(Self(words.map(str::to_owned).collect()))
+    }
+}
+
+impl Display for List {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0.join(","))
+    }
+}
+
+/// Yes or no.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Switch(pub(crate) bool);
+
+impl FromStr for Switch {
+    type Err = BadValue;
+
+    fn from_str(text: &str) -> Result<Self, BadValue> {
+        match text {
+            "true" => Ok(Self(true)),
+            "false" => Ok(Self(false)),
+            _ => Err(BadValue::new(text, "a switch", "true or false")),
+        }
+    }
+}
+
+impl Display for Switch {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Display::fmt(&self.0, formatter)
+    }
+}
+
+/// A database's URL. Its password is in no log and no output.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct DatabaseUrl(String);
+
+impl DatabaseUrl {
+    /// The whole URL, for the driver alone.
+    pub(crate) fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for DatabaseUrl {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        // Not quoted back: what is not a URL may still be a password.
+        if text.starts_with("sqlite:") {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err("not the URL of a database that this build can open; write sqlite:///path/to/search.db".to_owned())
+        }
+    }
+}
+
+impl Display for DatabaseUrl {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&masked(&self.0))
+    }
+}
+
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&masked(&self.0))
+    }
+}
+
+/// A key of 32 bytes. It is in no log and no output.
+#[derive(Clone, Debug)]
+pub(crate) struct Key(pub(crate) mesh::seal::Key);
+
+impl FromStr for Key {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, &'static str> {
+        // `from_str_radix` would take a sign for a digit.
+        if text.len() == 64 && text.chars().all(|digit| digit.is_ascii_hexdigit()) {
+            let pairs = (0..64)
+                .step_by(2)
+                .map(|at| u8::from_str_radix(&text[at..at + 2], 16));
+            let bytes = pairs.collect::<Result<Vec<u8>, _>>().unwrap_or_default();
+            if let Ok(bytes) = bytes.try_into() {
+                return Ok(Self(mesh::seal::Key::new(bytes)));
+            }
+        }
+        Err("not a key; write 64 hexadecimal digits, as `openssl rand -hex 32` makes them")
+    }
+}
+
+/// A URL with its password as `***`.
+pub(crate) fn masked(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return url.to_owned();
+    };
+    let authority = rest.split(['/', '?']).next().unwrap_or(rest);
+    match authority.rsplit_once('@') {
+        Some((user, _)) => {
+            let name = user.split(':').next().unwrap_or(user);
+            format!("{scheme}://{name}:***{}", &rest[user.len()..])
+        }
+        None => url.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_a_number_and_a_unit() {
+        for (text, millis) in [
+            ("250ms", 250),
+            ("10s", 10_000),
+            ("5m", 300_000),
+            ("1h", 3_600_000),
+            ("0s", 0),
+        ] {
+            let span: Span = text.parse().unwrap();
+            assert_eq!(span.0, Duration::from_millis(millis), "{text}");
+            assert_eq!(span.to_string(), text);
+        }
+        for text in [
+            "10",
+            "s",
+            "10 s",
+            "-1s",
+            "1.5s",
+            "10d",
+            "",
+            "99999999999999999999s",
+            "18446744073709551615h",
+        ] {
+            let error = text.parse::<Span>().unwrap_err().to_string();
+            assert!(
+                error.contains("a number and its unit: 250ms, 10s, 5m, 1h"),
+                "{text}: {error}"
+            );
+        }
+    }
+
+    #[test]
+    fn addresses_are_a_host_and_a_port() {
+        for text in [
+            "127.0.0.1:50051",
+            "localhost:0",
+            "0.0.0.0:65535",
+            "[::1]:8080",
+            "search-0.mesh:50051",
+        ] {
+            assert_eq!(text.parse::<Listen>().unwrap().to_string(), text);
+        }
+        for text in [
+            "",
+            "8080",
+            ":8080",
+            "localhost",
+            "localhost:",
+            "localhost:http",
+            "1.2.3.4:65536",
+            "::1:80",
+            "http://a:1",
+        ] {
+            let error = text.parse::<Listen>().unwrap_err().to_string();
+            assert_eq!(
+                error,
+                format!("{text:?} is not an address; write host:port, for example 127.0.0.1:50051")
+            );
+        }
+    }
+
+    #[test]
+    fn replicas_listen_ten_ports_apart() {
+        let listen = Listen::loopback(50051);
+        assert_eq!(listen.replica(0), Some(listen.clone()));
+        assert_eq!(listen.replica(2), Some(Listen::loopback(50071)));
+        assert_eq!(Listen::loopback(0).replica(3), Some(Listen::loopback(0)));
+        assert_eq!(Listen::loopback(65530).replica(1), None);
+    }
+
+    #[test]
+    fn a_password_is_not_shown() {
+        for (url, shown) in [
+            (
+                "postgres://ada:s3cret@db:5432/search?x=1",
+                "postgres://ada:***@db:5432/search?x=1",
+            ),
+            (
+                "postgres://ada:p@ss@db/search",
+                "postgres://ada:***@db/search",
+            ),
+            (
+                "sqlite:///var/lib/skyway/search.db",
+                "sqlite:///var/lib/skyway/search.db",
+            ),
+            ("redis://:s3cret@cache", "redis://:***@cache"),
+        ] {
+            assert_eq!(masked(url), shown);
+        }
+        let error = "mongodb://ada:s3cret@db"
+            .parse::<DatabaseUrl>()
+            .unwrap_err();
+        assert!(!error.contains("s3cret"), "{error}");
+    }
+
+    #[test]
+    fn a_key_is_64_digits_and_not_shown() {
+        let key: Key = "0aFf".repeat(16).parse().unwrap();
+        assert!(!format!("{key:?}").to_lowercase().contains("0aff"));
+        for text in [
+            "",
+            "0aff",
+            &"0aFg".repeat(16),
+            &"0aFf".repeat(17),
+            &"é".repeat(32),
+        ] {
+            assert!(
+                text.parse::<Key>()
+                    .unwrap_err()
+                    .starts_with("not a key; write 64"),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn counts_have_bounds() {
+        assert_eq!("2".parse::<Count<1, 64>>(), Ok(Count(2)));
+        for text in ["0", "65", "two", "", "-1"] {
+            let error = text.parse::<Count<1, 64>>().unwrap_err();
+            assert_eq!(error, format!("{text:?} is not a number from 1 to 64"));
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! Whole Skyways: `up` in one process, or a process per service.
+
+use std::net::TcpListener;
+use std::path::Path;
+use std::sync::{Arc, Weak};
+
+use tokio::sync::Mutex;
+
+use super::http::Rest;
+use super::process::Process;
+use super::wait;
+
+/// A port that nobody has now. Chosen by the system, which does not give it out again soon.
+pub(crate) fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
+}
+
+/// A running `skyway up`, ready.
+#[derive(Debug)]
+pub(crate) struct Up {
+    pub(crate) process: Process,
+    gateway: String,
+    /// Where the replicas serve gRPC.
+    pub(crate) search: Vec<String>,
+    /// Where the gateway's metrics are.
+    pub(crate) admin: String,
+}
+
+impl Up {
+    /// Starts one of its own for a test that stops or watches it.
+    pub(crate) async fn start(environment: &[(&str, &str)]) -> Self {
+        let search = free_ports_ten_apart();
+        let (gateway, admin) = (free_port(), free_port());
+        let listen = [gateway, admin, search].map(|port| format!("127.0.0.1:{port}"));
+        let [gateway, admin, first] = listen;
+        let flags = [
+            "up",
+            "--gateway-listen",
+            &gateway,
+            "--gateway-admin-listen",
+            &admin,
+            "--search-listen",
+            &first,
+        ];
+        let mut process = Process::start(&flags, environment);
+        wait::until("skyway up to say that it is up", async || {
+            assert!(
+                process.is_running(),
+                "skyway up ended: {}",
+                process.output("stderr")
+            );
+            process.output("stdout").contains("Ctrl-C").then_some(())
+        })
+        .await;
+        Self {
+            process,
+            gateway,
+            search: vec![first, format!("127.0.0.1:{}", search + 10)],
+            admin,
+        }
+    }
+
+    /// A client of the gateway. Each test has its own: connections end with the runtime of a test.
+    pub(crate) fn rest(&self) -> Rest {
+        Rest::new(&self.gateway)
+    }
+
+    /// One for all tests that only ask. It ends with the last of them that runs.
+    pub(crate) async fn shared() -> Arc<Self> {
+        static RUNNING: Mutex<Weak<Up>> = Mutex::const_new(Weak::new());
+        let mut running = RUNNING.lock().await;
+        if let Some(up) = running.upgrade() {
+            return up;
+        }
+        let up = Arc::new(Self::start(&[]).await);
+        *running = Arc::downgrade(&up);
+        up
+    }
+}
+
+fn free_ports_ten_apart() -> u16 {
+    loop {
+        let port = free_port();
+        let next = port
+            .checked_add(10)
+            .map(|next| TcpListener::bind(("127.0.0.1", next)));
+        if matches!(next, Some(Ok(_))) {
+            return port;
+        }
+    }
+}
+
+/// A `skyway serve search`, ready.
+#[derive(Debug)]
+pub(crate) struct Replica {
+    pub(crate) process: Process,
+    /// Where it serves gRPC.
+    pub(crate) address: String,
+    arguments: Vec<String>,
+}
+
+impl Replica {
+    /// Starts one over the data directory that all replicas share.
+    pub(crate) async fn start(data_dir: &Path, environment: &[(&str, &str)]) -> Self {
+        let address = format!("127.0.0.1:{}", free_port());
+        let data_dir = data_dir.to_str().unwrap();
+        let arguments = [
+            "serve",
+            "search",
+            "--listen",
+            &address,
+            "--data-dir",
+            data_dir,
+        ]
+        .map(str::to_owned);
+        let process = start(&arguments, environment);
+        let replica = Self {
+            process,
+            address,
+            arguments: arguments.to_vec(),
+        };
+        ready(&replica.address).await;
+        replica
+    }
+
+    /// Starts it again where it was, after it was killed.
+    pub(crate) async fn restart(&mut self) {
+        self.process = start(&self.arguments, &[]);
+        ready(&self.address).await;
+    }
+
+    /// Calls that it has answered, health and reflection left out.
+    pub(crate) async fn calls(&self) -> u64 {
+        calls(&self.address).await
+    }
+}
+
+/// Calls of search that the service at `address` has answered, by its own count.
+pub(crate) async fn calls(address: &str) -> u64 {
+    let metrics = Rest::new(address).text("/metrics").await;
+    let counts = metrics.lines().filter(|line| {
+        line.starts_with("rpc_server_duration_seconds_count{")
+            && line.contains("skyway.search.v1.SearchService")
+    });
+    counts
+        .map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap())
+        .sum()
+}
+
+/// A `skyway serve gateway` over `replicas`, ready.
+#[derive(Debug)]
+pub(crate) struct Gateway {
+    pub(crate) process: Process,
+    pub(crate) rest: Rest,
+}
+
+impl Gateway {
+    pub(crate) async fn start(replicas: &[&Replica], environment: &[(&str, &str)]) -> Self {
+        let address = format!("127.0.0.1:{}", free_port());
+        let addresses: Vec<&str> = replicas
+            .iter()
+            .map(|replica| replica.address.as_str())
+            .collect();
+        let endpoints = format!("static://{}", addresses.join(","));
+        let arguments = [
+            "serve",
+            "gateway",
+            "--listen",
+            &address,
+            "--admin-listen",
+            "none",
+            "--search-endpoints",
+            &endpoints,
+        ];
+        let process = start(&arguments.map(str::to_owned), environment);
+        ready(&address).await;
+        Self {
+            process,
+            rest: Rest::new(&address),
+        }
+    }
+}
+
+fn start(arguments: &[String], environment: &[(&str, &str)]) -> Process {
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    Process::start(&arguments, environment)
+}
+
+/// Waits until `GET /readyz` answers 200.
+pub(crate) async fn ready(address: &str) {
+    let rest = Rest::new(address);
+    wait::until("readiness", async || rest.is_ready().await.then_some(())).await;
+}
