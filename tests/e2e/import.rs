@@ -103,6 +103,8 @@ async fn a_bad_file_changes_nothing() {
                     && error.contains(bad.file_name().unwrap().to_str().unwrap()),
                 "{finished:?}"
             );
+            let reasons = error.matches("os error").count();
+            assert!(reasons <= 1, "it says why more than once: {error}");
         }
     }
     let replica = Replica::start(data.path(), &[]).await;

@@ -60,10 +60,10 @@ impl Config {
 #[derive(Debug, thiserror::Error)]
 pub enum TelemetryError {
     /// The log filter is not one.
-    #[error("log filter (RUST_LOG): {0}")]
+    #[error("log filter (RUST_LOG)")]
     Filter(#[from] ParseError),
     /// `RUST_LOG` cannot be read.
-    #[error("log filter (RUST_LOG): {0}")]
+    #[error("log filter (RUST_LOG)")]
     FilterVariable(#[from] tracing_subscriber::filter::FromEnvError),
     /// The exporter cannot be made.
     #[error("OTEL_EXPORTER_OTLP_ENDPOINT {endpoint:?}: {cause}")]

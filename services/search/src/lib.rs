@@ -42,7 +42,7 @@ use self::{
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     /// The directory for its state cannot be made.
-    #[error("cannot make the data directory {}: {source}", path.display())]
+    #[error("cannot make the data directory {}", path.display())]
     DataDir {
         /// Which.
         path: PathBuf,
@@ -64,7 +64,7 @@ pub enum ServeError {
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
     /// The directory for the database cannot be made.
-    #[error("cannot make the data directory {}: {source}", path.display())]
+    #[error("cannot make the data directory {}", path.display())]
     DataDir {
         /// Which.
         path: PathBuf,
@@ -186,7 +186,10 @@ async fn follow(config: &Config, store: &Store, state: &State) -> std::convert::
         if let Err(error) = &outcome
             && !failing
         {
-            tracing::warn!(%error, "cannot look for a new timetable; the present one stays");
+            tracing::warn!(
+                ?error,
+                "cannot look for a new timetable; the present one stays"
+            );
         }
         failing = outcome.is_err();
     }
