@@ -7,7 +7,7 @@
 
 pub mod rt;
 
-pub use skyway::search;
+pub use skyway::{booking, identity, operations, orchestration, search};
 
 /// Includes the file `$name` that the build script generated.
 macro_rules! generated {
@@ -18,6 +18,66 @@ macro_rules! generated {
 
 /// Skyway's own packages.
 pub mod skyway {
+    /// Seats, holds and bookings.
+    pub mod booking {
+        /// `skyway.booking.v1`.
+        #[allow(
+            missing_docs,
+            unreachable_pub,
+            clippy::pedantic,
+            rustdoc::all,
+            reason = "generated; documented in the contracts"
+        )]
+        pub mod v1 {
+            generated!("skyway.booking.v1.rs");
+            generated!("skyway.booking.v1.routes.rs");
+        }
+    }
+    /// Users and sessions.
+    pub mod identity {
+        /// `skyway.identity.v1`.
+        #[allow(
+            missing_docs,
+            unreachable_pub,
+            clippy::pedantic,
+            rustdoc::all,
+            reason = "generated; documented in the contracts"
+        )]
+        pub mod v1 {
+            generated!("skyway.identity.v1.rs");
+            generated!("skyway.identity.v1.routes.rs");
+        }
+    }
+    /// What every service answers about itself.
+    pub mod operations {
+        /// `skyway.operations.v1`.
+        #[allow(
+            missing_docs,
+            unreachable_pub,
+            clippy::pedantic,
+            rustdoc::all,
+            reason = "generated; documented in the contracts"
+        )]
+        pub mod v1 {
+            generated!("skyway.operations.v1.rs");
+            generated!("skyway.operations.v1.routes.rs");
+        }
+    }
+    /// Trips.
+    pub mod orchestration {
+        /// `skyway.orchestration.v1`.
+        #[allow(
+            missing_docs,
+            unreachable_pub,
+            clippy::pedantic,
+            rustdoc::all,
+            reason = "generated; documented in the contracts"
+        )]
+        pub mod v1 {
+            generated!("skyway.orchestration.v1.rs");
+            generated!("skyway.orchestration.v1.routes.rs");
+        }
+    }
     /// Flights and itineraries.
     pub mod search {
         /// `skyway.search.v1`.
@@ -80,7 +140,13 @@ pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "
 pub const OPENAPI: &str = include_str!(concat!(env!("OUT_DIR"), "/openapi.json"));
 
 /// Every service of Skyway.
-pub static SERVICES: &[&rt::route::Service] = &[&search::v1::SEARCH_SERVICE];
+pub static SERVICES: &[&rt::route::Service] = &[
+    &booking::v1::BOOKING_SERVICE,
+    &identity::v1::IDENTITY_SERVICE,
+    &operations::v1::AUDIT_SERVICE,
+    &orchestration::v1::TRIP_SERVICE,
+    &search::v1::SEARCH_SERVICE,
+];
 
 /// The table of the message with this full name, for example `google.rpc.ErrorInfo`.
 #[must_use]

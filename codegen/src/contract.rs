@@ -59,6 +59,8 @@ pub struct Method {
     pub deadline: Option<Duration>,
     /// Whether asking again is harmless.
     pub idempotency: Idempotency,
+    /// Whether it takes an idempotency key.
+    pub key: KeyRule,
     /// REST bindings; the first is the main one.
     pub bindings: Vec<Binding>,
 }
@@ -81,6 +83,15 @@ pub enum Idempotency {
     Unknown,
     NoSideEffects,
     Idempotent,
+}
+
+/// Whether a method takes an idempotency key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)] // explained in skyway/policy/v1/policy.proto
+pub enum KeyRule {
+    None,
+    Required,
+    Optional,
 }
 
 /// A REST binding whose fields are resolved.
@@ -289,6 +300,7 @@ fn method(descriptor: MethodDescriptor, diagnostics: &mut Diagnostics) -> Method
         access: policy.access,
         deadline: policy.deadline,
         idempotency: policy::idempotency(&descriptor),
+        key: policy.key,
         bindings,
         descriptor,
     }

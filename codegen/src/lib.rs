@@ -29,7 +29,7 @@ mod stubs;
 use std::{fs, io, path::Path};
 
 pub use contract::{
-    Access, Binding, Body, Contract, Idempotency, Message, Method, Service, Variable,
+    Access, Binding, Body, Contract, Idempotency, KeyRule, Message, Method, Service, Variable,
 };
 pub use diagnostics::{Diagnostic, Diagnostics};
 pub use rules::{FieldRules, ValueRule};

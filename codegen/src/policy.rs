@@ -6,18 +6,21 @@ use prost_reflect::{DynamicMessage, MethodDescriptor, ReflectMessage as _};
 use prost_types::method_options::IdempotencyLevel;
 
 use crate::{
-    Access, Diagnostics, Idempotency,
+    Access, Diagnostics, Idempotency, KeyRule,
     diagnostics::{METHOD_OPTIONS, Place},
 };
 
 const EXTENSION: &str = "skyway.policy.v1.method";
 const EXTENSION_NUMBER: u32 = 50801;
+/// The field of a request that holds its idempotency key.
+const KEY_FIELD: &str = "request_id";
 const DEFAULT_DEADLINE: Duration = Duration::from_secs(10);
 
 /// The policy of one method.
 pub(crate) struct Policy {
     pub(crate) access: Access,
     pub(crate) deadline: Option<Duration>,
+    pub(crate) key: KeyRule,
 }
 
 /// Reads the policy of `method`. A method without one, or without an access rule, is a mistake.
@@ -43,6 +46,7 @@ pub(crate) fn of(method: &MethodDescriptor, diagnostics: &mut Diagnostics) -> Po
         return Policy {
             access: Access::Mesh,
             deadline: None,
+            key: KeyRule::None,
         };
     };
     let access = access(&policy).unwrap_or_else(|| {
@@ -69,7 +73,25 @@ pub(crate) fn of(method: &MethodDescriptor, diagnostics: &mut Diagnostics) -> Po
         None if streams => None,
         deadline => deadline.or(Some(DEFAULT_DEADLINE)),
     };
-    Policy { access, deadline }
+    let key = key(&policy);
+    if key != KeyRule::None && method.input().get_field_by_name(KEY_FIELD).is_none() {
+        let message = format!("a method that takes an idempotency key has a field {KEY_FIELD}");
+        diagnostics.add(&place, message);
+    }
+    Policy {
+        access,
+        deadline,
+        key,
+    }
+}
+
+fn key(policy: &DynamicMessage) -> KeyRule {
+    let key = policy.get_field_by_name("idempotency_key");
+    match key.and_then(|key| key.as_enum_number()) {
+        Some(1) => KeyRule::Required,
+        Some(2) => KeyRule::Optional,
+        _ => KeyRule::None,
+    }
 }
 
 fn access(policy: &DynamicMessage) -> Option<Access> {

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::body::Body;
 use crate::config::Config;
+use crate::connections::Client;
 use crate::observe::{Matched, RouteMetrics};
 use crate::pages::{self, Page};
 use crate::router::{Missing, Router};
@@ -27,7 +28,7 @@ pub(crate) struct App {
     pub(crate) config: Config,
     pub(crate) router: Router<Route>,
     pub(crate) unmatched: RouteMetrics,
-    channels: Vec<Channel>,
+    upstreams: Vec<Upstream>,
     draining: AtomicBool,
     shared: Shared,
 }
@@ -39,6 +40,24 @@ pub(crate) struct Route {
     pub(crate) template: &'static str,
     pub(crate) metrics: RouteMetrics,
     target: Target,
+}
+
+/// A service behind the gateway.
+#[derive(Debug)]
+struct Upstream {
+    channel: Channel,
+    /// Whether it has been connected once.
+    reached: AtomicBool,
+}
+
+impl Upstream {
+    fn is_connected(&self) -> bool {
+        let connected = self.channel.ready();
+        if connected {
+            self.reached.store(true, Ordering::Relaxed);
+        }
+        connected
+    }
 }
 
 #[derive(Debug)]
@@ -54,7 +73,7 @@ impl App {
         shutdown: CancellationToken,
     ) -> Result<Arc<Self>, ServeError> {
         let mut router = Router::default();
-        let mut channels = Vec::new();
+        let mut upstreams = Vec::new();
         for page in Page::ALL {
             let route = Route::new("GET", page.path(), Target::Page(page));
             router.add("GET", page.segments(), None, route);
@@ -88,7 +107,10 @@ impl App {
                     router.add(binding.verb, binding.segments, binding.custom_verb, route);
                 }
             }
-            channels.push(channel);
+            upstreams.push(Upstream {
+                channel,
+                reached: AtomicBool::new(false),
+            });
         }
         let shared = Shared {
             limits: config.limits.clone(),
@@ -101,15 +123,23 @@ impl App {
             config,
             router,
             unmatched,
-            channels,
+            upstreams,
             draining,
             shared,
         }))
     }
 
-    /// Whether requests can be answered: every service has an endpoint, and nobody wants us to stop.
+    /// Whether requests can be answered, and nobody wants us to stop. At first every service must have
+    /// been reached. After that one is enough: a service that is away takes its routes with it, and not
+    /// the whole gateway.
     pub(crate) fn ready(&self) -> bool {
-        !self.draining.load(Ordering::Relaxed) && self.channels.iter().all(Channel::ready)
+        let connected = self
+            .upstreams
+            .iter()
+            .filter(|upstream| upstream.is_connected());
+        let any = connected.count() > 0;
+        let reached = |upstream: &Upstream| upstream.reached.load(Ordering::Relaxed);
+        any && self.upstreams.iter().all(reached) && !self.draining.load(Ordering::Relaxed)
     }
 
     /// Says "not ready" from now on.
@@ -175,17 +205,25 @@ async fn answer<B>(app: Arc<App>, request: Request<B>) -> Response<Body>
 where
     B: http_body::Body<Data = bytes::Bytes>,
 {
-    let found = match request.extensions().get::<Matched>() {
+    let (head, body) = request.into_parts();
+    let found = match head.extensions.get::<Matched>() {
         Some(Matched(Ok(found))) => Ok(*found),
-        Some(Matched(Err(Missing::Verb(allow)))) => Err(wrong_verb(request.method(), allow)),
+        Some(Matched(Err(Missing::Verb(allow)))) => Err(wrong_verb(&head.method, allow)),
         Some(Matched(Err(Missing::Path))) | None => Err(Err(no_route())),
     };
     let answer = match found.map(|found| (found, &app.router.route(found.route).target)) {
-        Ok((found, Target::Rpc(rpc))) => match access::check(rpc.method) {
-            Ok(()) => transcode::call(rpc, &app.shared, request, found.path_len).await,
-            Err(failure) => Err(failure),
-        },
-        Ok((_, Target::Page(page))) => Ok(pages::answer(*page, &app, request.headers())),
+        Ok((found, Target::Rpc(rpc))) => {
+            let peer = head.extensions.get::<Arc<Client>>();
+            let peer = peer.map(|client| client.address.ip());
+            match access::check(&app.config, rpc.method, &head.headers, peer).await {
+                Ok(identity) => {
+                    let request = Request::from_parts(head, body);
+                    transcode::call(rpc, &app.shared, identity, request, found.path_len).await
+                }
+                Err(failure) => Err(failure),
+            }
+        }
+        Ok((_, Target::Page(page))) => Ok(pages::answer(*page, &app, &head.headers)),
         Err(missing) => missing,
     };
     let mut response = answer.unwrap_or_else(Failure::response);

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use mesh::client::Endpoints;
+use mesh::{auth::Auth, client::Endpoints};
+
+use crate::proxies::Network;
 
 /// Configuration of the gateway.
 #[derive(Clone, Debug)]
@@ -17,6 +19,11 @@ pub struct Config {
     pub limits: Limits,
     /// How streams are answered.
     pub streams: Streams,
+    /// How users are known, and how services know that they were. None by default: only public
+    /// methods are open.
+    pub auth: Option<Auth>,
+    /// Proxies whose `X-Forwarded-For` is believed, for limits per client. Default none.
+    pub trusted_proxies: Vec<Network>,
     /// Time between saying "not ready" and no longer accepting connections, so that a load
     /// balancer notices first. Default 0 s.
     pub drain_wait: Duration,
@@ -63,6 +70,8 @@ impl Config {
             cors_origins: vec!["*".to_owned()],
             limits: Limits::default(),
             streams: Streams::default(),
+            auth: None,
+            trusted_proxies: Vec::new(),
             drain_wait: Duration::ZERO,
             grace: Duration::from_secs(30),
         }

@@ -17,6 +17,7 @@ mod cors;
 mod observe;
 mod pages;
 mod panics;
+mod proxies;
 pub mod router;
 mod stack;
 mod trace;
@@ -26,6 +27,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 pub use config::{Config, Limits, Streams};
+pub use proxies::{Network, NetworkError};
 
 /// Why the gateway could not start or did not stop cleanly.
 #[derive(Debug, thiserror::Error)]

@@ -2,11 +2,14 @@
 //!
 //! A service hands its generated gRPC servers to [`server::Server`] and calls others through a
 //! [`client::Channel`]; everything between the two wires is decided here and nowhere else. The
-//! library knows methods and their tables, never the messages of a service.
+//! library knows methods and their tables, never the messages of a service; the one exception is said
+//! in `auth/keys.rs`.
 
+pub mod auth;
 pub mod backoff;
 pub mod client;
 mod deadline;
+pub mod idempotency;
 pub mod key_file;
 pub mod seal;
 pub mod server;

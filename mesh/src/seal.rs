@@ -61,6 +61,14 @@ impl Key {
         Ok(bytes)
     }
 
+    /// A secret of its own for one thing, which tells nothing of this key or of what it signs.
+    #[must_use]
+    pub fn derive(&self, purpose: &str, thing: &[u8]) -> [u8; 32] {
+        // No token has such a purpose, so that no tag is half of a derived secret.
+        let purpose = format!("derive {purpose}");
+        self.mac(&purpose, thing).finalize().into_bytes().into()
+    }
+
     fn mac(&self, purpose: &str, payload: &[u8]) -> Hmac<Sha256> {
         let mut mac =
             Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC takes a key of any length");
@@ -126,6 +134,23 @@ mod tests {
                 Err(OpenError::Malformed),
                 "{text:?}"
             );
+        }
+    }
+
+    #[test]
+    fn derived_secrets_have_nothing_in_common() {
+        let secrets = [
+            KEY.derive("signing-key", b"1"),
+            KEY.derive("signing-key", b"2"),
+            KEY.derive("other", b"1"),
+            Key::new([8; 32]).derive("signing-key", b"1"),
+        ];
+        for (index, secret) in secrets.iter().enumerate() {
+            assert!(!secrets[..index].contains(secret));
+            let token = URL_SAFE_NO_PAD
+                .decode(KEY.seal("signing-key", b"1"))
+                .unwrap();
+            assert_ne!(token[..TAG], secret[..TAG]);
         }
     }
 

@@ -36,6 +36,8 @@ pub struct Method {
     pub deadline: Option<Duration>,
     /// Whether asking again is harmless.
     pub idempotency: Idempotency,
+    /// Whether it takes an idempotency key.
+    pub key: KeyRule,
     /// REST bindings; the first is the main one.
     pub bindings: &'static [Binding],
 }
@@ -60,6 +62,17 @@ pub enum Idempotency {
     NoSideEffects,
     /// The second time changes nothing more.
     Idempotent,
+}
+
+/// Whether a method takes an idempotency key, as header and metadata `Idempotency-Key` or as the field `request_id`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyRule {
+    /// It takes none.
+    None,
+    /// A call without one is refused.
+    Required,
+    /// A call without one is as good.
+    Optional,
 }
 
 /// A REST binding of a method, from `google.api.http`.

@@ -75,6 +75,7 @@ fn method(method: &Method) -> String {
                 access: Access::{access:?},
                 deadline: {deadline},
                 idempotency: Idempotency::{idempotency:?},
+                key: KeyRule::{key:?},
                 bindings: &[
 {bindings}                ],
             }},
@@ -87,6 +88,7 @@ fn method(method: &Method) -> String {
         server_streaming = descriptor.is_server_streaming(),
         access = method.access,
         idempotency = method.idempotency,
+        key = method.key,
     )
 }
 

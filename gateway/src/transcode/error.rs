@@ -106,6 +106,11 @@ impl Failure {
             details,
             headers: Vec::new(),
         }));
+        if code == Code::Unauthenticated {
+            // RFC 9110 wants a challenge with every 401.
+            let challenge = HeaderValue::from_static("Bearer");
+            failure = failure.with_header(header::WWW_AUTHENTICATE, challenge);
+        }
         let retry_after = retry_after
             .and_then(|delay| Duration::try_from(delay).ok())
             .or((code == Code::Unavailable).then_some(RETRY_AFTER));

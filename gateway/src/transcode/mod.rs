@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use error::Failure;
 
+use crate::access::Identity;
 use crate::body::{self, Body};
 use crate::config::{Limits, Streams};
 
@@ -41,10 +42,11 @@ pub(crate) struct Shared {
     pub(crate) shutdown: CancellationToken,
 }
 
-/// Answers `request`, whose path without the custom verb has `path_len` bytes.
+/// Answers `request` on behalf of `identity`; the path without its custom verb has `path_len` bytes.
 pub(crate) async fn call<B>(
     rpc: &Rpc,
     shared: &Shared,
+    identity: Option<Identity<'_>>,
     request: http::Request<B>,
     path_len: usize,
 ) -> Result<Response<Body>, Failure>
@@ -65,7 +67,10 @@ where
     };
     let path = &head.uri.path()[..path_len];
     let message = request::bind(rpc.method, rpc.binding, path, head.uri.query(), &body)?;
-    let upstream = request::upstream(rpc, &head.headers, message)?;
+    let mut upstream = request::upstream(rpc, &head.headers, message)?;
+    if let Some(identity) = identity {
+        identity.attach(upstream.headers_mut());
+    }
     let answer = tower::Service::call(&mut rpc.channel.clone(), upstream);
     if !rpc.method.server_streaming {
         let answer = answer

@@ -8,10 +8,11 @@ use std::borrow::Cow;
 
 use bytes::{BufMut, Bytes};
 use contracts::rt::query::Binder;
-use contracts::rt::route::{Binding, Body as Destination, Method, Segment, Variable};
+use contracts::rt::route::{Binding, Body as Destination, KeyRule, Method, Segment, Variable};
 use contracts::rt::{constraint, json};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, header};
 use http_body_util::Full;
+use mesh::idempotency;
 use mesh::status::{Fault, Kind};
 use percent_encoding::percent_decode_str;
 
@@ -203,6 +204,12 @@ pub(super) fn upstream(
     for name in &FORWARDED {
         if let Some(value) = headers.get(name) {
             metadata.insert(name.clone(), value.clone());
+        }
+    }
+    if rpc.method.key != KeyRule::None {
+        // All of them: the service refuses more than one.
+        for value in headers.get_all(idempotency::HEADER) {
+            metadata.append(idempotency::HEADER, value.clone());
         }
     }
     match headers.get("grpc-timeout") {

@@ -238,7 +238,7 @@ async fn a_bad_configuration_is_one_line_that_names_the_key() {
     let nowhere = gateway::Config::new([]);
     assert_eq!(
         serve(nowhere).await,
-        "no endpoints for search; set SKYWAY_SEARCH_ENDPOINTS"
+        "no endpoints for booking; set SKYWAY_BOOKING_ENDPOINTS"
     );
     let mut config = gateway::Config::new([]);
     config.cors_origins = vec!["example.com".to_owned()];

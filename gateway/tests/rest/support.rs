@@ -19,6 +19,7 @@ use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
+use mesh::client::Endpoints;
 use mesh::status::{Fault, Kind};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -236,8 +237,11 @@ pub(crate) async fn start_before(
     open: watch::Receiver<usize>,
     metadata: watch::Receiver<HeaderMap>,
 ) -> Gateway {
-    let endpoints = format!("static://{upstream}").parse().unwrap();
-    let mut config = Config::new(BTreeMap::from([("search".to_owned(), endpoints)]));
+    // Whatever the area: only what a test calls need be there.
+    let endpoints: Endpoints = format!("static://{upstream}").parse().unwrap();
+    let areas = ["booking", "identity", "orchestration", "search"];
+    let everywhere = areas.map(|area| (area.to_owned(), endpoints.clone()));
+    let mut config = Config::new(BTreeMap::from(everywhere));
     change(&mut config);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let admin = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -1,8 +1,8 @@
 //! Calling another service.
 //!
 //! A [`Channel`] is the transport of a generated client, and of the gateway. A call passes, from
-//! the outside: deadline, trace context, balancer, endpoint, connection. Each is a file of that
-//! name here.
+//! the outside: deadline, trace context, identity, balancer, endpoint, connection. Each is a file of
+//! that name here, but for the identity (`auth`).
 
 mod balance;
 mod body;
@@ -31,7 +31,7 @@ use tonic::Status;
 pub use body::ResponseBody;
 pub use resolve::{Endpoints, EndpointsError};
 
-use crate::deadline::Deadline;
+use crate::{auth::Signer, deadline::Deadline};
 use balance::{Balance, Random};
 use pool::Pool;
 
@@ -43,6 +43,8 @@ pub struct Config {
     /// How long a call waits, within its deadline, while no endpoint is connected. 1 s by default:
     /// long enough for a lost connection to be made again, short enough to fail while it matters.
     pub patience: Duration,
+    /// Says who calls; none by default, which opens public methods only.
+    pub signer: Option<Signer>,
 }
 
 impl Config {
@@ -52,7 +54,15 @@ impl Config {
         Self {
             endpoints,
             patience: Duration::from_secs(1),
+            signer: None,
         }
+    }
+
+    /// Puts the identity of this service on every call that has none.
+    #[must_use]
+    pub fn signed(mut self, signer: Signer) -> Self {
+        self.signer = Some(signer);
+        self
     }
 }
 
@@ -67,6 +77,7 @@ pub struct Channel {
 struct Inner {
     service: &'static Service,
     balance: Balance,
+    signer: Option<Signer>,
     _closed_on_drop: DropGuard,
 }
 
@@ -94,6 +105,7 @@ impl Channel {
             inner: Arc::new(Inner {
                 service,
                 balance,
+                signer: config.signer,
                 _closed_on_drop: closed.drop_guard(),
             }),
         }
@@ -117,6 +129,10 @@ impl Inner {
         let mut deadline = Deadline::start(request.headers(), method);
         // One span per call, however many endpoints it takes. Retries will stand below it.
         let span = trace::start(&mut request);
+        if let Some(signer) = &self.signer {
+            let path = request.uri().path().to_owned();
+            signer.sign(request.headers_mut(), &path);
+        }
         // The balancer moves a call whose connection breaks. A breaker will stand above it.
         let answer = self.balance.call(method, request, deadline.at());
         match deadline.bound(answer).await {

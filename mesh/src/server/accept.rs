@@ -49,13 +49,13 @@ pub(super) async fn run(
             Ok(_) if connections.len() >= MOST_CONNECTIONS => {
                 tracing::warn!(most = MOST_CONNECTIONS, "too many connections: one refused");
             }
-            Ok((stream, _)) => {
+            Ok((stream, peer)) => {
                 // Answers are small: waiting for more to send only adds latency.
                 let _ = stream.set_nodelay(true);
                 connections.spawn(serve(
                     stream,
                     builder.clone(),
-                    stack.clone(),
+                    stack.from(peer.ip()),
                     finish.clone(),
                     abandon.clone(),
                 ));

@@ -1,7 +1,7 @@
 //! Serving: one port for gRPC, reflection, health and plain HTTP.
 //!
-//! A call passes, from the outside: metrics and trace (so that refused calls are seen too), access
-//! rule, deadline, service. Each is a file of that name here.
+//! A call passes, from the outside: metrics and trace (so that refused calls are seen too),
+//! deadline, access rule, service. Each is a file of that name here.
 
 mod accept;
 mod access;
@@ -9,14 +9,13 @@ mod body;
 mod drain;
 mod health;
 mod http;
-mod listener;
 mod metrics;
 mod reflection;
 mod trace;
 
 use std::{
-    collections::HashMap, convert::Infallible, future::Future, panic::AssertUnwindSafe, pin::Pin,
-    sync::Arc, time::Duration,
+    collections::HashMap, convert::Infallible, future::Future, net::IpAddr,
+    panic::AssertUnwindSafe, pin::Pin, sync::Arc, time::Duration,
 };
 
 use ::http::{Request, Response};
@@ -33,14 +32,13 @@ use tonic::{
 use tower_service::Service;
 use tracing::Instrument;
 
-pub use listener::{BindError, bind};
-
 use self::{
     body::{AnswerBody, Progress},
     drain::Readiness,
     metrics::Meter,
 };
 use crate::{
+    auth::Auth,
     deadline::Deadline,
     status::{Fault, Kind},
     telemetry,
@@ -56,6 +54,8 @@ pub struct Config {
     pub drain_wait: Duration,
     /// Time for calls in flight to finish after that; 30 s by default.
     pub grace: Duration,
+    /// How callers are known. None by default: only public methods are open.
+    pub auth: Option<Auth>,
 }
 
 impl Config {
@@ -66,6 +66,7 @@ impl Config {
             name,
             drain_wait: Duration::ZERO,
             grace: Duration::from_secs(30),
+            auth: None,
         }
     }
 }
@@ -166,6 +167,8 @@ impl Server {
         let stack = Stack {
             routes,
             meters: Arc::new(meters),
+            auth: config.auth.map(Arc::new),
+            peer: None,
         };
         if let Ok(address) = listener.local_addr() {
             tracing::info!(server = config.name, %address, "serving");
@@ -187,28 +190,40 @@ struct Stack {
     routes: Routes,
     /// The methods of the contracts by path; all else passes unwatched.
     meters: Arc<HashMap<&'static str, Arc<Meter>>>,
+    auth: Option<Arc<Auth>>,
+    /// Who is at the other end of this connection.
+    peer: Option<IpAddr>,
 }
 
 impl Stack {
+    /// The stack of a connection from `peer`.
+    fn from(&self, peer: IpAddr) -> Self {
+        Self {
+            // A dual-stack socket writes IPv4 addresses as IPv6.
+            peer: Some(peer.to_canonical()),
+            ..self.clone()
+        }
+    }
+
     /// The stack, outermost first.
-    async fn call(mut self, request: Request<Incoming>) -> Response<AnswerBody> {
+    async fn call(mut self, mut request: Request<Incoming>) -> Response<AnswerBody> {
         let Some(meter) = self.meters.get(request.uri().path()) else {
             let Ok(response) = self.routes.call(request).await;
             return response.map(AnswerBody::plain);
         };
-        // Outside of what may refuse a call. The peer's identity will stand above.
+        // Outside of what may refuse a call.
         let measured = meter.start();
         let method = measured.method();
         let span = trace::start(method, request.headers());
         let deadline = Deadline::start(request.headers(), Some(method));
         let mut progress = Progress::new(measured, deadline, span.clone());
         let answer = async {
-            access::check(method)?;
-            // Load shedding will stand here: below the deadline, above the service.
-            progress
-                .deadline()
-                .bound(guarded(self.routes.call(request)))
-                .await
+            let work = async {
+                access::check(self.auth.as_deref(), method, self.peer, &mut request).await?;
+                // Load shedding will stand here: below the deadline, above the service.
+                guarded(self.routes.call(request)).await
+            };
+            progress.deadline().bound(work).await
         };
         let response = answer
             .instrument(span)

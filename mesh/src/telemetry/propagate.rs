@@ -22,6 +22,15 @@ pub fn adopt(span: &Span, headers: &HeaderMap) {
     let _ = span.set_parent(parent);
 }
 
+/// Makes `span` a child of `parent` in the exported trace alone. As `tracing` has it, a span keeps
+/// its parent open, and gives it up only on threads of the same subscriber: one that may end on a
+/// thread of a library, as `SQLite`'s, must have none.
+pub fn detach(span: &Span, parent: &Span) {
+    if !span.is_disabled() {
+        let _ = span.set_parent(parent.context());
+    }
+}
+
 /// Writes the context of `span` into `headers`. Where spans are off, headers stay as they are, so
 /// that a context that came with the request passes through.
 pub fn inject(span: &Span, headers: &mut HeaderMap) {

@@ -34,6 +34,7 @@ static CAREFUL: Service = Service {
         access: Access::Public,
         deadline: Some(Duration::from_secs(5)),
         idempotency: Idempotency::Unknown,
+        key: contracts::rt::route::KeyRule::None,
         bindings: &[],
     }],
 };

@@ -23,6 +23,7 @@ use mesh::{
     server::{self, Server},
 };
 use tokio::{
+    net::TcpListener,
     sync::{oneshot, watch},
     time::sleep,
 };
@@ -79,7 +80,7 @@ impl Replica {
                     .build()
                     .unwrap();
                 runtime.block_on(async move {
-                    let listener = server::bind(address, "TEST_LISTEN").unwrap();
+                    let listener = TcpListener::bind(address).await.unwrap();
                     bound.send(listener.local_addr().unwrap()).unwrap();
                     let drain_wait = script.drain_wait;
                     let service = SearchServiceServer::new(Scripted { script, calls });

@@ -4,7 +4,7 @@ use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor};
 use serde_json::{Value, json};
 
 use super::{Document, schema};
-use crate::{Access, Binding, Body, Method, Variable, comment, http_rule::Segment};
+use crate::{Access, Binding, Body, KeyRule, Method, Variable, comment, http_rule::Segment};
 
 /// Wildcard segments of a template, each with its name and the variable it belongs to.
 fn wildcards(binding: &Binding) -> Vec<(usize, String, Option<&Variable>)> {
@@ -77,6 +77,7 @@ pub(super) fn operation(
     let description = comment::of(&descriptor.parent_file(), descriptor.path());
     let mut parameters = path_parameters(document, binding);
     query_parameters(document, method, binding, &mut parameters);
+    parameters.extend(key_parameter(method.key));
 
     let mut operation = json!({
         "operationId": format!("{service}_{}{number}", descriptor.name()),
@@ -103,6 +104,19 @@ pub(super) fn operation(
         "default": {"$ref": "#/components/responses/Error"},
     });
     operation
+}
+
+/// The header of the IETF draft "The Idempotency-Key HTTP Header Field".
+fn key_parameter(rule: KeyRule) -> Option<Value> {
+    (rule != KeyRule::None).then(|| {
+        json!({
+            "name": "Idempotency-Key",
+            "in": "header",
+            "required": rule == KeyRule::Required,
+            "description": "The same key with the same body gives the same answer for 24 hours.",
+            "schema": {"type": "string", "minLength": 1, "maxLength": 128},
+        })
+    })
 }
 
 fn security(access: Access) -> Value {
