@@ -2,7 +2,8 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use mesh::seal::Key;
+use durable::sqlite_url;
+use mesh::{client::Endpoints, seal::Key};
 
 /// Configuration of a search replica.
 #[derive(Clone, Debug)]
@@ -15,6 +16,8 @@ pub struct Config {
     pub offer_key: Option<Key>,
     /// Whether an empty timetable is filled with the demonstration network; true by default.
     pub seed_demo: bool,
+    /// Where booking is, whose seats are offered; by default nowhere: then every cabin is as large as the timetable says.
+    pub booking: Option<Endpoints>,
     /// How often a replica looks whether a timetable has been imported; 1 s by default.
     pub timetable_poll: Duration,
     /// How it serves.
@@ -30,6 +33,7 @@ impl Config {
             database_url: None,
             offer_key: None,
             seed_demo: true,
+            booking: None,
             timetable_poll: Duration::from_secs(1),
             server: mesh::server::Config::new("search"),
         }
@@ -38,15 +42,8 @@ impl Config {
     /// URL of the database, the default one included.
     #[must_use]
     pub fn database_url(&self) -> String {
-        self.database_url.clone().unwrap_or_else(|| {
-            // What would end the path in a URL is escaped.
-            let path = self.data_dir.join("search.db").display().to_string();
-            format!(
-                "sqlite://{}",
-                path.replace('%', "%25")
-                    .replace('?', "%3F")
-                    .replace('#', "%23")
-            )
-        })
+        self.database_url
+            .clone()
+            .unwrap_or_else(|| sqlite_url(&self.data_dir.join("search.db")))
     }
 }

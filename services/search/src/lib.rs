@@ -6,6 +6,7 @@
 
 pub mod config;
 pub mod domain;
+mod feed;
 mod grpc;
 pub mod import;
 mod state;
@@ -29,8 +30,13 @@ use tokio_util::sync::CancellationToken;
 pub use self::config::Config;
 use self::{
     domain::{
-        day::Day, demonstration, pattern::Pattern, seats::WholeCapacity, timetable::Timetable,
-        typeahead::Typeahead, zone::minute_of,
+        day::Day,
+        demonstration,
+        pattern::Pattern,
+        seats::{Availability, LiveSeats, WholeCapacity},
+        timetable::Timetable,
+        typeahead::Typeahead,
+        zone::minute_of,
     },
     grpc::Grpc,
     import::{Options, Progress, ReadError, Summary},
@@ -104,22 +110,39 @@ pub async fn serve(
     else {
         return Ok(());
     };
+    let live = config.booking.as_ref().map(|_| Arc::<LiveSeats>::default());
+    let availability: Arc<dyn Availability> = match &live {
+        Some(live) => Arc::clone(live) as _,
+        None => Arc::new(WholeCapacity::default()),
+    };
+    let caught_up = watch::Sender::new(live.is_none());
     let state = Arc::new(State {
         typeahead: Typeahead::new(timetable.airports()),
         timetable: ArcSwap::from_pointee(timetable),
         changes: watch::Sender::new(version),
-        availability: Arc::new(WholeCapacity::default()),
+        availability,
         key,
         clock: seconds,
         shutdown: shutdown.clone(),
     });
-    let server = Server::new(config.server.clone()).add(
-        SearchServiceServer::new(Grpc(Arc::clone(&state))),
-        &SEARCH_SERVICE,
-    );
+    let server = Server::new(config.server.clone())
+        .add(
+            SearchServiceServer::new(Grpc(Arc::clone(&state))),
+            &SEARCH_SERVICE,
+        )
+        .ready_when(caught_up.subscribe());
+    let live_seats = async {
+        match (&config.booking, &live) {
+            (Some(booking), Some(live)) => {
+                feed::follow(booking, config.server.auth.as_ref(), live, &caught_up).await
+            }
+            _ => std::future::pending().await,
+        }
+    };
     tokio::select! {
         outcome = server.serve(listener, shutdown) => Ok(outcome?),
         never = follow(&config, &store, &state) => match never {},
+        never = live_seats => match never {},
     }
 }
 
@@ -146,7 +169,7 @@ pub async fn import(
                 .timetable_seed(&demonstration::patterns(options.today))
                 .await?;
         }
-        store.timetable_merge(patterns).await?;
+        store.timetable_merge(&patterns).await?;
     } else {
         store.timetable_replace(&patterns).await?;
     }

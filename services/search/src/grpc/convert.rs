@@ -65,23 +65,48 @@ pub(super) fn itinerary(
     }
 }
 
-fn leg_flight(timetable: &Timetable, segment: &Segment, cabin: Cabin) -> message::LegFlight {
-    let pattern = timetable.pattern(segment.flight.pattern);
-    let (departure, arrival) = timetable.local_times(&segment.flight);
-    message::LegFlight {
-        flight_id: timetable.id(&segment.flight).to_string(),
+/// What every message about a flight says of it.
+struct Facts {
+    flight_id: String,
+    carrier: String,
+    flight_number: u32,
+    origin: String,
+    destination: String,
+    departure_time: Option<Timestamp>,
+    arrival_time: Option<Timestamp>,
+    departure_local: String,
+    arrival_local: String,
+}
+
+fn facts(timetable: &Timetable, flight: &DatedFlight) -> Facts {
+    let pattern = timetable.pattern(flight.pattern);
+    let code = |airport: AirportId| timetable.airports().get(airport).code.to_string();
+    let (departure, arrival) = timetable.local_times(flight);
+    Facts {
+        flight_id: timetable.id(flight).to_string(),
         carrier: pattern.carrier.to_string(),
         flight_number: pattern.number.into(),
-        origin: timetable.airports().get(pattern.origin).code.to_string(),
-        destination: timetable
-            .airports()
-            .get(pattern.destination)
-            .code
-            .to_string(),
+        origin: code(pattern.origin),
+        destination: code(pattern.destination),
         departure_time: Some(instant(departure.utc)),
         arrival_time: Some(instant(arrival.utc)),
         departure_local: local(departure),
         arrival_local: local(arrival),
+    }
+}
+
+fn leg_flight(timetable: &Timetable, segment: &Segment, cabin: Cabin) -> message::LegFlight {
+    let facts = facts(timetable, &segment.flight);
+    message::LegFlight {
+        flight_id: facts.flight_id,
+        carrier: facts.carrier,
+        flight_number: facts.flight_number,
+        origin: facts.origin,
+        destination: facts.destination,
+        departure_time: facts.departure_time,
+        arrival_time: facts.arrival_time,
+        departure_local: facts.departure_local,
+        arrival_local: facts.arrival_local,
         cabin: cabin_message(cabin).into(),
         seats_left: Some(segment.left.into()),
     }
@@ -90,7 +115,6 @@ fn leg_flight(timetable: &Timetable, segment: &Segment, cabin: Cabin) -> message
 pub(super) fn flight(market: Market<'_>, flight: &DatedFlight) -> message::Flight {
     let timetable = market.timetable;
     let pattern = timetable.pattern(flight.pattern);
-    let (departure, arrival) = timetable.local_times(flight);
     let cabins = Cabin::ALL
         .into_iter()
         .filter(|cabin| pattern.seats[cabin.index()] > 0)
@@ -112,20 +136,17 @@ pub(super) fn flight(market: Market<'_>, flight: &DatedFlight) -> message::Fligh
                 fare: (left > 0).then(|| money(cents.into())),
             }
         });
+    let facts = facts(timetable, flight);
     message::Flight {
-        flight_id: timetable.id(flight).to_string(),
-        carrier: pattern.carrier.to_string(),
-        flight_number: pattern.number.into(),
-        origin: timetable.airports().get(pattern.origin).code.to_string(),
-        destination: timetable
-            .airports()
-            .get(pattern.destination)
-            .code
-            .to_string(),
-        departure_time: Some(instant(departure.utc)),
-        arrival_time: Some(instant(arrival.utc)),
-        departure_local: local(departure),
-        arrival_local: local(arrival),
+        flight_id: facts.flight_id,
+        carrier: facts.carrier,
+        flight_number: facts.flight_number,
+        origin: facts.origin,
+        destination: facts.destination,
+        departure_time: facts.departure_time,
+        arrival_time: facts.arrival_time,
+        departure_local: facts.departure_local,
+        arrival_local: facts.arrival_local,
         duration: Some(minutes(flight.arrival - flight.departure)),
         distance_km: timetable
             .airports()

@@ -17,6 +17,7 @@ use futures_util::Stream;
 use tonic::{Request, Response, Status};
 
 use self::error::not_found;
+pub(crate) use self::request::cabin;
 use crate::{
     domain::{
         flight_id::FlightId,

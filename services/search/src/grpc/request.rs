@@ -190,7 +190,8 @@ fn clock(field: &str, text: &str, otherwise: u16, wrong: &mut Violations) -> u16
     })
 }
 
-fn cabin(cabin: CabinMessage) -> Cabin {
+/// The cabin of a message.
+pub(crate) fn cabin(cabin: CabinMessage) -> Cabin {
     match cabin {
         CabinMessage::Unspecified | CabinMessage::Economy => Cabin::Economy,
         CabinMessage::PremiumEconomy => Cabin::PremiumEconomy,

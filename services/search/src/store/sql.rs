@@ -3,16 +3,11 @@
 //! Several replicas, and an import beside them, share the tables. Every change happens in one
 //! transaction that also counts the version up: whoever sees a version sees exactly its patterns.
 
-use std::time::{Duration, Instant};
-
+use durable::{Db, OpenError, Options, Transient, retry};
 use sea_orm::{
-    ColumnTrait, ConnectOptions, ConnectionTrait, Database, DatabaseConnection,
-    DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, RuntimeErr, Set,
-    SqliteTransactionMode, TransactionOptions, TransactionTrait,
-    sea_query::OnConflict,
-    sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous},
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QueryOrder,
+    QuerySelect, Set, sea_query::OnConflict,
 };
-use sea_orm_migration::MigratorTrait;
 
 use super::{
     entity::{pattern, timetable},
@@ -28,11 +23,8 @@ use crate::domain::{
 const ROWS_PER_INSERT: usize = 1_500;
 /// Rows read at once.
 const ROWS_PER_READ: u64 = 8_192;
-/// How long a transaction waits for another one's; an import writes for a second or two.
-const BUSY_TIMEOUT: Duration = Duration::from_mins(1);
-
-/// Between two attempts to open a locked database.
-const LOCKED_PAUSE: Duration = Duration::from_millis(20);
+/// One replica asks for little, and an import is one transaction.
+const CONNECTIONS: u32 = 4;
 
 /// Where a timetable came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,22 +47,9 @@ impl Source {
 /// The database failed.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// It is of a kind that is not supported.
-    #[error(
-        "SKYWAY_SEARCH_DATABASE_URL: {scheme:?} is not supported; write sqlite://PATH, for example sqlite://./.skyway/search.db"
-    )]
-    Scheme {
-        /// What its URL begins with.
-        scheme: String,
-    },
     /// It cannot be opened.
-    #[error("SKYWAY_SEARCH_DATABASE_URL: cannot open {url}")]
-    Open {
-        /// Its URL.
-        url: String,
-        /// Why.
-        source: DbErr,
-    },
+    #[error(transparent)]
+    Open(#[from] OpenError),
     /// It refused a statement.
     #[error("the search database failed")]
     Database(#[from] DbErr),
@@ -86,50 +65,28 @@ pub enum StoreError {
     },
 }
 
+impl Transient for StoreError {
+    fn transient(&self) -> bool {
+        matches!(self, Self::Database(error) if error.transient())
+    }
+}
+
 /// An open database.
 #[derive(Clone, Debug)]
-pub struct Store(DatabaseConnection);
+pub struct Store(Db);
 
 impl Store {
-    /// Opens the database at `sqlite:` URL, creating it where there is none, and brings its schema up to date.
+    /// Opens the database at `url`, an `SQLite` file also where there is none, and brings its schema up to date.
     ///
     /// # Errors
-    /// Where the URL is of another kind, or the database cannot be opened.
+    /// Where the URL is of an unknown kind, or the database cannot be opened.
     pub async fn open(url: &str) -> Result<Self, StoreError> {
-        let scheme = url.split(':').next().unwrap_or_default();
-        if scheme != "sqlite" {
-            return Err(StoreError::Scheme {
-                scheme: scheme.to_owned(),
-            });
-        }
-        let failed = |source| StoreError::Open {
+        let options = Options {
             url: url.to_owned(),
-            source,
+            variable: "SKYWAY_SEARCH_DATABASE_URL",
+            max_connections: CONNECTIONS,
         };
-        let mut options = ConnectOptions::new(url);
-        options
-            .max_connections(2)
-            .sqlx_logging(false)
-            .acquire_timeout(BUSY_TIMEOUT)
-            .map_sqlx_sqlite_opts(|options| {
-                options
-                    .create_if_missing(true)
-                    .busy_timeout(BUSY_TIMEOUT)
-                    .journal_mode(SqliteJournalMode::Wal)
-                    .synchronous(SqliteSynchronous::Normal)
-            });
-        let started = Instant::now();
-        let store = loop {
-            match Database::connect(options.clone()).await {
-                // Two that find a new file at once both switch it to WAL, and for that SQLite does not wait.
-                Err(error) if is_locked(&error) && started.elapsed() < BUSY_TIMEOUT => {
-                    tokio::time::sleep(LOCKED_PAUSE).await;
-                }
-                outcome => break Self(outcome.map_err(failed)?),
-            }
-        };
-        store.migrate().await.map_err(failed)?;
-        Ok(store)
+        Ok(Self(Db::open::<Migrator>(&options).await?))
     }
 
     /// Version of the timetable; none where there is no timetable yet.
@@ -137,7 +94,8 @@ impl Store {
     /// # Errors
     /// Where the database fails.
     pub async fn timetable_version(&self) -> Result<Option<i64>, StoreError> {
-        version(&self.0).await
+        let row = timetable::Entity::find_by_id(timetable::ID);
+        Ok(row.one(self.0.reader()).await?.map(|row| row.version))
     }
 
     /// The timetable and its version; none where there is no timetable yet.
@@ -145,14 +103,17 @@ impl Store {
     /// # Errors
     /// Where the database fails.
     pub async fn timetable_load(&self) -> Result<Option<(i64, Vec<Pattern>)>, StoreError> {
-        // In one transaction: an import between the two would give patterns of another version.
-        let tx = self.0.begin().await?;
-        let Some(version) = version(&tx).await? else {
-            return Ok(None);
-        };
-        let patterns = patterns_load(&tx).await?;
-        tx.commit().await?;
-        Ok(Some((version, patterns)))
+        let mut before = self.timetable_version().await?;
+        while let Some(version) = before {
+            let patterns = patterns_load(self.0.reader()).await;
+            // An import in between: what was read may be some of each.
+            let after = self.timetable_version().await?;
+            if after == before {
+                return Ok(Some((version, patterns?)));
+            }
+            before = after;
+        }
+        Ok(None)
     }
 
     /// Fills an empty timetable; false where there is one already, for example because another replica was faster.
@@ -160,13 +121,16 @@ impl Store {
     /// # Errors
     /// Where the database fails.
     pub async fn timetable_seed(&self, patterns: &[Pattern]) -> Result<bool, StoreError> {
-        let tx = self.begin_writing().await?;
-        if version(&tx).await?.is_some() {
-            return Ok(false);
-        }
-        write(&tx, patterns, 1, Source::Demonstration).await?;
-        tx.commit().await?;
-        Ok(true)
+        let seeded = retry("search.seed", async || {
+            let (tx, version) = self.begin_writing().await?;
+            if version > 0 {
+                return Ok(false);
+            }
+            write(&tx, patterns, 1, Source::Demonstration).await?;
+            tx.commit().await?;
+            Ok::<_, StoreError>(true)
+        });
+        seeded.await
     }
 
     /// Replaces the timetable; gives its new version.
@@ -174,60 +138,48 @@ impl Store {
     /// # Errors
     /// Where the database fails; then nothing has changed.
     pub async fn timetable_replace(&self, patterns: &[Pattern]) -> Result<i64, StoreError> {
-        let tx = self.begin_writing().await?;
-        let next = version(&tx).await?.unwrap_or_default() + 1;
-        write(&tx, patterns, next, Source::Import).await?;
-        tx.commit().await?;
-        Ok(next)
+        let replaced = retry("search.replace", async || {
+            let (tx, version) = self.begin_writing().await?;
+            write(&tx, patterns, version + 1, Source::Import).await?;
+            tx.commit().await?;
+            Ok::<_, StoreError>(version + 1)
+        });
+        replaced.await
     }
 
     /// Lays patterns over those of the timetable; gives its new version.
     ///
     /// # Errors
     /// Where the database fails; then nothing has changed.
-    pub async fn timetable_merge(&self, patterns: Vec<Pattern>) -> Result<i64, StoreError> {
-        let tx = self.begin_writing().await?;
-        let next = version(&tx).await?.unwrap_or_default() + 1;
-        let merged = overlay(patterns_load(&tx).await?, patterns);
-        write(&tx, &merged, next, Source::Import).await?;
-        tx.commit().await?;
-        Ok(next)
+    pub async fn timetable_merge(&self, patterns: &[Pattern]) -> Result<i64, StoreError> {
+        let merged = retry("search.merge", async || {
+            let (tx, version) = self.begin_writing().await?;
+            let merged = overlay(patterns_load(&tx).await?, patterns.to_vec());
+            write(&tx, &merged, version + 1, Source::Import).await?;
+            tx.commit().await?;
+            Ok::<_, StoreError>(version + 1)
+        });
+        merged.await
     }
 
-    /// Replicas may start at once: the second one waits and finds nothing left to do.
-    async fn migrate(&self) -> Result<(), DbErr> {
-        let tx = self.begin_writing().await?;
-        Migrator::up(&tx, None).await?;
-        tx.commit().await
-    }
-
-    /// A transaction that writes says so at once: `SQLite` lets none wait that has read before.
-    async fn begin_writing(&self) -> Result<DatabaseTransaction, DbErr> {
-        let options = TransactionOptions {
-            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-            ..TransactionOptions::default()
+    /// A transaction that no other writer of the timetable runs beside, and the version it begins
+    /// with; 0 where there is no timetable yet.
+    async fn begin_writing(&self) -> Result<(DatabaseTransaction, i64), StoreError> {
+        let tx = self.0.begin().await?;
+        let none = timetable::ActiveModel {
+            id: Set(timetable::ID),
+            version: Set(0),
+            source: Set(String::new()),
         };
-        self.0.begin_with_options(options).await
+        // The row is there to be locked; it goes with a transaction that is not committed.
+        timetable::Entity::insert(none)
+            .on_conflict_do_nothing_on([timetable::Column::Id])
+            .exec_without_returning(&tx)
+            .await?;
+        let row = timetable::Entity::find_by_id(timetable::ID);
+        let row = row.lock_exclusive().one(&tx).await?;
+        Ok((tx, row.map_or(0, |row| row.version)))
     }
-}
-
-fn is_locked(error: &DbErr) -> bool {
-    let (DbErr::Conn(RuntimeErr::SqlxError(cause))
-    | DbErr::Exec(RuntimeErr::SqlxError(cause))
-    | DbErr::Query(RuntimeErr::SqlxError(cause))) = error
-    else {
-        return false;
-    };
-    // SQLITE_BUSY.
-    let code = cause
-        .as_database_error()
-        .map(sea_orm::sqlx::error::DatabaseError::code);
-    code.flatten().is_some_and(|code| code == "5")
-}
-
-async fn version(db: &impl ConnectionTrait) -> Result<Option<i64>, StoreError> {
-    let row = timetable::Entity::find_by_id(timetable::ID).one(db).await?;
-    Ok(row.map(|row| row.version))
 }
 
 async fn patterns_load(db: &impl ConnectionTrait) -> Result<Vec<Pattern>, StoreError> {
@@ -355,10 +307,6 @@ mod tests {
     use super::*;
     use crate::domain::pattern::testing::pattern;
 
-    fn url(dir: &tempfile::TempDir) -> String {
-        format!("sqlite://{}/search.db", dir.path().display())
-    }
-
     fn rows() -> Vec<Pattern> {
         vec![
             pattern("AS21 JFK-SEA 10:00-13:15"),
@@ -366,45 +314,39 @@ mod tests {
         ]
     }
 
-    #[tokio::test]
+    #[tokio::test(flavor = "multi_thread")]
     async fn what_is_written_is_read() {
-        let dir = tempfile::tempdir().unwrap();
-        let store = Store::open(&url(&dir)).await.unwrap();
-        assert_eq!(
-            (
-                store.timetable_version().await.unwrap(),
-                store.timetable_load().await.unwrap()
-            ),
-            (None, None)
-        );
-        assert_eq!(store.timetable_replace(&rows()).await.unwrap(), 1);
-        let again = Store::open(&url(&dir)).await.unwrap();
-        assert_eq!(again.timetable_load().await.unwrap(), Some((1, rows())));
-        assert_eq!(again.timetable_replace(&rows()[..1]).await.unwrap(), 2);
-        assert_eq!(
-            store.timetable_load().await.unwrap(),
-            Some((2, rows()[..1].to_vec()))
-        );
+        testing::each_database(async |url| {
+            let store = Store::open(&url).await.unwrap();
+            assert_eq!(store.timetable_version().await.unwrap(), None);
+            assert_eq!(store.timetable_load().await.unwrap(), None);
+            assert_eq!(store.timetable_replace(&rows()).await.unwrap(), 1);
+            let again = Store::open(&url).await.unwrap();
+            assert_eq!(again.timetable_load().await.unwrap(), Some((1, rows())));
+            assert_eq!(again.timetable_replace(&rows()[..1]).await.unwrap(), 2);
+            let loaded = store.timetable_load().await.unwrap();
+            assert_eq!(loaded, Some((2, rows()[..1].to_vec())));
+        })
+        .await;
     }
 
-    #[tokio::test]
+    #[tokio::test(flavor = "multi_thread")]
     async fn merging_replaces_flights_of_the_same_name() {
-        let dir = tempfile::tempdir().unwrap();
-        let store = Store::open(&url(&dir)).await.unwrap();
-        store.timetable_replace(&rows()).await.unwrap();
-        let other = pattern("AS21 JFK-PDX 12:00-15:15");
-        store.timetable_merge(vec![other.clone()]).await.unwrap();
-        assert_eq!(
-            store.timetable_load().await.unwrap(),
-            Some((2, vec![rows()[1].clone(), other]))
-        );
+        testing::each_database(async |url| {
+            let store = Store::open(&url).await.unwrap();
+            store.timetable_replace(&rows()).await.unwrap();
+            let other = pattern("AS21 JFK-PDX 12:00-15:15");
+            let merged = store.timetable_merge(std::slice::from_ref(&other)).await;
+            assert_eq!(merged.unwrap(), 2);
+            let loaded = store.timetable_load().await.unwrap();
+            assert_eq!(loaded, Some((2, vec![rows()[1].clone(), other])));
+        })
+        .await;
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
     async fn of_replicas_that_start_at_once_one_seeds() {
-        for _ in 0..5 {
-            let dir = tempfile::tempdir().unwrap();
-            let url = url(&dir);
+        testing::each_database(async |url| {
             let mut starts = tokio::task::JoinSet::new();
             for _ in 0..4 {
                 let url = url.clone();
@@ -417,25 +359,24 @@ mod tests {
             let seen = starts.join_all().await;
             assert_eq!(seen.iter().filter(|(first, _)| *first).count(), 1);
             assert!(seen.iter().all(|(_, loaded)| *loaded == (1, rows())));
-        }
+        })
+        .await;
     }
 
     #[tokio::test]
-    async fn another_kind_of_database_is_refused_by_the_name_of_its_key() {
-        let error = Store::open("postgres://db/search").await.unwrap_err();
-        assert!(
-            error
-                .to_string()
-                .starts_with("SKYWAY_SEARCH_DATABASE_URL: \"postgres\" is not supported"),
-            "{error}"
-        );
-        let error = Store::open("sqlite:///no/such/dir/search.db")
-            .await
-            .unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "SKYWAY_SEARCH_DATABASE_URL: cannot open sqlite:///no/such/dir/search.db"
-        );
-        assert!(std::error::Error::source(&error).is_some());
+    async fn a_database_that_cannot_be_had_is_told_by_the_name_of_its_key() {
+        for (url, text) in [
+            (
+                "oracle://db/search",
+                "SKYWAY_SEARCH_DATABASE_URL: \"oracle\" is not supported; write sqlite://PATH, postgres://USER:PASSWORD@HOST/DATABASE or mysql://USER:PASSWORD@HOST/DATABASE",
+            ),
+            (
+                "sqlite:///no/such/dir/search.db",
+                "SKYWAY_SEARCH_DATABASE_URL: cannot open sqlite:///no/such/dir/search.db",
+            ),
+        ] {
+            let error = Store::open(url).await.unwrap_err();
+            assert_eq!(error.to_string(), text);
+        }
     }
 }

@@ -1,0 +1,17 @@
+//! What a service needs that keeps its state in a database.
+//!
+//! The same code runs on `SQLite`, `PostgreSQL` and `MySQL` or `MariaDB`; where they differ, the
+//! difference is here and not in a service. It stands apart from `mesh` so that the gateway links
+//! no database.
+
+pub mod db;
+pub mod outbox;
+pub mod queue;
+pub mod retry;
+mod trace;
+
+pub use self::{
+    db::{Db, OpenError, Options, dial, sqlite_url},
+    retry::{Transient, retry},
+    trace::{trace_id, trace_parent},
+};

@@ -1,0 +1,125 @@
+//! A server as a child process that cannot outlive the tests.
+
+use std::{
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use sea_orm::Database;
+use tempfile::TempDir;
+
+/// How long a server may take to answer.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// Starts the server in the background, waits until the test process is gone (then its end of the
+/// pipe is closed, also after a crash), and ends the server and its files.
+const KEEPER: &str = r#"directory=$1; shift; "$@" </dev/null & server=$!; cat >/dev/null; kill -9 $server; wait $server; rm -rf "$directory""#;
+
+/// A running server.
+#[derive(Debug)]
+pub(crate) struct Server {
+    // Its standard input is what the keeper waits for.
+    _keeper: Child,
+    pub(crate) port: u16,
+}
+
+/// A port that nobody has now. Chosen by the system, which does not give it out again soon.
+#[must_use]
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+/// Where a program of a database is: Debian keeps those of `PostgreSQL` out of the `PATH`.
+#[must_use]
+pub fn program(name: &str) -> PathBuf {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let versions = std::fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten();
+    let debian = versions.flatten().map(|version| version.path().join("bin"));
+    let found = std::env::split_paths(&path)
+        .chain(["/usr/sbin".into()])
+        .chain(debian)
+        .map(|folder| folder.join(name))
+        .find(|file| file.is_file());
+    found.unwrap_or_else(|| {
+        panic!(
+            "{name} is not installed; `make test` installs it (Debian: postgresql mariadb-server)"
+        )
+    })
+}
+
+/// An empty directory that belongs to `user`, who the server runs as: none of them runs as root.
+pub(crate) fn directory(user: &str) -> PathBuf {
+    let directory = TempDir::with_prefix("skyway-db-").unwrap().keep();
+    if is_root() {
+        run(Command::new("chown").arg(user).arg(&directory));
+    }
+    directory
+}
+
+/// `program` as `user`, where we may choose.
+pub(crate) fn command(user: &str, program: &Path) -> Vec<String> {
+    let program = program.display().to_string();
+    if !is_root() {
+        return vec![program];
+    }
+    let become_user = [
+        "setpriv",
+        "--reuid",
+        user,
+        "--regid",
+        user,
+        "--clear-groups",
+    ];
+    let words = become_user.map(str::to_owned);
+    words.into_iter().chain([program]).collect()
+}
+
+fn is_root() -> bool {
+    let id = Command::new("id").arg("-u").output().unwrap().stdout;
+    id.starts_with(b"0\n")
+}
+
+/// Runs a program to its end.
+pub(crate) fn run(command: &mut Command) {
+    let output = command.stdin(Stdio::null()).output().unwrap();
+    assert!(
+        output.status.success(),
+        "{command:?}: {}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+impl Server {
+    /// Starts `words`, whose files are in `directory`, and waits until a client can connect to `url`.
+    pub(crate) async fn start(words: &[String], directory: &Path, port: u16, url: &str) -> Self {
+        let log = std::fs::File::create(directory.join("log")).unwrap();
+        let keeper = Command::new("sh")
+            .args(["-c", KEEPER, "keeper"])
+            .arg(directory)
+            .args(words)
+            .stdin(Stdio::piped())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        let started = Instant::now();
+        while let Err(error) = Database::connect(url).await {
+            assert!(
+                started.elapsed() < PATIENCE,
+                "{words:?} does not answer: {error}\n{}",
+                std::fs::read_to_string(directory.join("log")).unwrap_or_default()
+            );
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        Self {
+            _keeper: keeper,
+            port,
+        }
+    }
+}
