@@ -1,0 +1,3 @@
+//! The services that booking calls.
+
+pub(crate) mod search;

@@ -1,0 +1,127 @@
+//! Booking: sells seats, and never more than there are.
+//!
+//! At every instant, and on every database: `0 <= held`, `0 <= sold`, `held + sold <= capacity`, and
+//! both equal the sums over the bookings. The holds of a trip are sold all together or not at all.
+//! Whoever asks again gets what they got before. Every change of a cabin is told to whoever follows
+//! the inventory, at least once.
+
+mod clients;
+pub mod config;
+pub mod domain;
+mod grpc;
+mod jobs;
+pub mod store;
+
+use std::{
+    path::PathBuf,
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use contracts::{
+    booking::v1::{BOOKING_SERVICE, booking_service_server::BookingServiceServer},
+    operations::v1::{AUDIT_SERVICE, audit_service_server::AuditServiceServer},
+};
+use durable::{
+    OpenError, Options,
+    queue::{Log, LogError},
+};
+use mesh::{client, server::Server};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+pub use self::config::Config;
+use self::{
+    clients::search::Search,
+    domain::combine::Combiner,
+    grpc::{Audit, Feed, Grpc, encode_inventory, relay},
+    jobs::{expire_holds, trim_outbox},
+    store::{INVENTORY, Sql},
+};
+
+/// Why a replica could not serve.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The directory for its state cannot be made.
+    #[error("cannot make the data directory {}", path.display())]
+    DataDir {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The database cannot be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The database failed at once.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// The server failed.
+    #[error(transparent)]
+    Server(#[from] mesh::server::ServeError),
+}
+
+/// Serves booking until `shutdown`, then drains.
+///
+/// # Errors
+/// Where the database cannot be opened, or the server cannot start.
+pub async fn serve(
+    config: Config,
+    listener: TcpListener,
+    shutdown: CancellationToken,
+) -> Result<(), ServeError> {
+    std::fs::create_dir_all(&config.data_dir).map_err(|source| ServeError::DataDir {
+        path: config.data_dir.clone(),
+        source,
+    })?;
+    let options = Options {
+        url: config.database_url(),
+        variable: "SKYWAY_BOOKING_DATABASE_URL",
+        max_connections: config.max_connections,
+    };
+    let store = Sql::open(&options, encode_inventory, || fastrand::u64(..)).await?;
+    let store = Arc::new(store);
+    let feed = Feed::new(shutdown.clone());
+    // Before the first call: from here on no change is missed.
+    let follower = store.log().follow(INVENTORY).await?;
+    let booking = Grpc {
+        holds: Combiner::new(
+            Arc::clone(&store),
+            Search::connect(search(&config)),
+            usize::try_from(config.max_connections).unwrap_or(usize::MAX),
+        ),
+        store: Arc::clone(&store),
+        hold_ttl: config.hold_ttl,
+        feed: feed.clone(),
+        clock: milliseconds,
+    };
+    let audit = Audit {
+        store: Arc::clone(&store),
+        clock: milliseconds,
+    };
+    let server = Server::new(config.server)
+        .add(BookingServiceServer::new(booking), &BOOKING_SERVICE)
+        .add(AuditServiceServer::new(audit), &AUDIT_SERVICE);
+    tokio::select! {
+        outcome = server.serve(listener, shutdown) => Ok(outcome?),
+        never = relay(follower, feed) => match never {},
+        never = expire_holds(store.as_ref(), config.expire_every, milliseconds) => match never {},
+        never = trim_outbox(store.as_ref(), milliseconds) => match never {},
+    }
+}
+
+/// How to reach search; signed where this replica has an identity.
+fn search(config: &Config) -> client::Config {
+    let search = client::Config::new(config.search.clone());
+    match &config.server.auth {
+        Some(auth) => search.signed(auth.signer(config.server.name)),
+        None => search,
+    }
+}
+
+fn milliseconds() -> i64 {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
