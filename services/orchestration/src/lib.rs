@@ -1,0 +1,144 @@
+//! Orchestration: books trips over search and booking, whole or not at all.
+//!
+//! Whatever dies at whatever instant, a trip ends booked with all its flights or with none; and a
+//! client that asks again with the same key gets the same trip. How is told in [`saga`].
+
+mod clients;
+pub mod config;
+pub mod domain;
+mod grpc;
+pub mod saga;
+pub mod store;
+
+use std::{
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use contracts::{
+    booking::v1::BOOKING_SERVICE,
+    operations::v1::{AUDIT_SERVICE, audit_service_server::AuditServiceServer},
+    orchestration::v1::{TRIP_SERVICE, trip_service_server::TripServiceServer},
+    rt::route::Service,
+    search::v1::SEARCH_SERVICE,
+};
+use durable::OpenError;
+use mesh::{
+    client::{Channel, Endpoints},
+    key_file::{KeyFileError, load_or_create},
+    server::Server,
+};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+pub use self::config::Config;
+use self::{
+    clients::{BookingSeats, SearchFlights},
+    grpc::{Audit, Grpc, State},
+    saga::{Edges, Trips},
+    store::Store,
+};
+
+/// Variable that names the database, for messages.
+const DATABASE_VARIABLE: &str = "SKYWAY_ORCHESTRATION_DATABASE_URL";
+/// How long sagas may take to come to a wait once the server has stopped; their leases run out otherwise.
+const LAST_STEPS: Duration = Duration::from_secs(5);
+
+/// Why a replica could not serve.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The directory for its state cannot be made.
+    #[error("cannot make the data directory {}", path.display())]
+    DataDir {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The database cannot be opened.
+    #[error(transparent)]
+    Store(#[from] OpenError),
+    /// The key for offers cannot be had.
+    #[error(transparent)]
+    Key(#[from] KeyFileError),
+    /// The server failed.
+    #[error(transparent)]
+    Server(#[from] mesh::server::ServeError),
+}
+
+/// Serves trips until `shutdown`, then drains. Trips that are not done by then are left to other replicas.
+///
+/// # Errors
+/// Where the database or the key cannot be opened, or the server cannot start.
+pub async fn serve(
+    config: Config,
+    listener: TcpListener,
+    shutdown: CancellationToken,
+) -> Result<(), ServeError> {
+    std::fs::create_dir_all(&config.data_dir).map_err(|source| ServeError::DataDir {
+        path: config.data_dir.clone(),
+        source,
+    })?;
+    let key = match &config.offer_key {
+        Some(key) => key.clone(),
+        None => load_or_create(&config.data_dir.join("offer.key"))?,
+    };
+    let options = durable::Options {
+        url: config.database_url(),
+        variable: DATABASE_VARIABLE,
+        max_connections: config.max_connections,
+    };
+    let store = Store::open(&options).await?;
+    let trips = Trips::new(
+        store.clone(),
+        BookingSeats::new(channel(&config, &BOOKING_SERVICE, &config.booking)),
+        config.saga.clone(),
+        edges(),
+        shutdown.clone(),
+    );
+    let state = Arc::new(State {
+        trips: trips.clone(),
+        store,
+        flights: SearchFlights::new(channel(&config, &SEARCH_SERVICE, &config.search)),
+        key,
+    });
+    let server = Server::new(config.server.clone())
+        .add(
+            TripServiceServer::new(Grpc(Arc::clone(&state))),
+            &TRIP_SERVICE,
+        )
+        .add(AuditServiceServer::new(Audit(state)), &AUDIT_SERVICE);
+    // Recovery ends by itself at shutdown; the server drains.
+    let (outcome, ()) = tokio::join!(server.serve(listener, shutdown), trips.recover());
+    let _ = tokio::time::timeout(LAST_STEPS, trips.stopped()).await;
+    Ok(outcome?)
+}
+
+/// Calls as this service, where callers are known at all.
+fn channel(config: &Config, service: &'static Service, endpoints: &Endpoints) -> Channel {
+    let client = mesh::client::Config::new(endpoints.clone());
+    let client = match &config.server.auth {
+        Some(auth) => client.signed(auth.signer("orchestration")),
+        None => client,
+    };
+    Channel::connect(service, client)
+}
+
+fn edges() -> Edges {
+    Edges {
+        clock: Box::new(milliseconds),
+        // In order of time, so that new rows lie beside each other.
+        new_id: || Uuid::now_v7().to_string(),
+        jitter: fastrand::f64,
+        mail: grpc::encode,
+    }
+}
+
+fn milliseconds() -> i64 {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
