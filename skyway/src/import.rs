@@ -9,7 +9,7 @@ use search::import::{Format, Options, Progress, Summary};
 
 use crate::cli::{FileFormat, Import};
 use crate::config::Config;
-use crate::process;
+use crate::{process, wire};
 
 /// Refused rows that are printed; all are counted.
 const SHOWN: usize = 20;
@@ -34,7 +34,7 @@ pub(crate) fn import(import: &Import, config: &Config) -> anyhow::Result<()> {
     let started = Instant::now();
     let mut meter = Meter::new();
     let runtime = process::single_threaded()?;
-    let settings = config.search();
+    let settings = wire::search(config);
     let work = search::import(&settings, &import.files, options, |progress| {
         meter.show(progress);
     });

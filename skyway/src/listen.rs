@@ -12,15 +12,15 @@ pub(crate) enum BindError {
     Taken {
         part: String,
         address: Listen,
-        variable: &'static str,
-        flag: &'static str,
+        variable: String,
+        flag: String,
     },
     #[error("{part}: cannot listen on {address}, as {variable} or {flag} say")]
     Io {
         part: String,
         address: Listen,
-        variable: &'static str,
-        flag: &'static str,
+        variable: String,
+        flag: String,
         source: io::Error,
     },
 }
@@ -39,8 +39,8 @@ pub(crate) struct Bound {
 pub(crate) fn bind(
     part: &str,
     address: &Listen,
-    variable: &'static str,
-    flag: &'static str,
+    variable: &str,
+    flag: &str,
 ) -> Result<Bound, BindError> {
     let open = || {
         let listener = TcpListener::bind(address.to_string())?;
@@ -50,6 +50,7 @@ pub(crate) fn bind(
     };
     open().map_err(|source: io::Error| {
         let (part, address) = (part.to_owned(), address.clone());
+        let (variable, flag) = (variable.to_owned(), flag.to_owned());
         if source.kind() == io::ErrorKind::AddrInUse {
             BindError::Taken {
                 part,

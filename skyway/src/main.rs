@@ -3,15 +3,20 @@
 //! Services are libraries that know neither; this crate reads the settings once, takes the ports,
 //! builds the runtimes and turns every failure into one line on standard error.
 
+mod audit;
 mod check;
 mod cli;
+mod client;
 mod config;
 mod import;
 mod listen;
+mod mesh_header;
 mod probe;
 mod process;
 mod serve;
+mod table;
 mod up;
+mod wire;
 
 use std::process::ExitCode;
 
@@ -43,5 +48,8 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
         Command::Serve(service) => serve::serve(service, &loaded.config),
         Command::Import(import) => import::import(import, &loaded.config),
         Command::Check => check::check(&loaded),
+        Command::Audit(audit) => audit::audit(audit, &loaded.config),
+        Command::MeshHeader(header) => mesh_header::print(header, &loaded.config),
+        traveller => client::run(traveller, &loaded.config),
     }
 }

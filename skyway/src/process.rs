@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal};
 use std::num::NonZeroUsize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -32,6 +32,13 @@ pub(crate) fn failure(error: &anyhow::Error) -> ExitCode {
 pub(crate) fn environment() -> impl Iterator<Item = (String, String)> {
     std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+}
+
+/// Where the user's programs keep their settings, where there is a user with a home.
+pub(crate) fn config_home() -> Option<PathBuf> {
+    let set = std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from);
+    let set = set.filter(|directory| directory.is_absolute());
+    set.or_else(|| Some(std::env::home_dir()?.join(".config")))
 }
 
 /// Makes the data directory, readable by its owner alone. One that exists is left as it is.

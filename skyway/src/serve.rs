@@ -1,12 +1,13 @@
 //! `skyway serve`: one service as a process of its own.
 
+use std::sync::Arc;
+
 use anyhow::Context;
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::Serve;
-use crate::config::Config;
-use crate::listen::{self, Bound};
-use crate::process;
+use crate::config::{Config, Service, variable_of_key};
+use crate::{listen, process, wire};
 
 /// Runs `service` until a signal, then drains.
 ///
@@ -15,12 +16,15 @@ use crate::process;
 pub(crate) fn serve(service: &Serve, config: &Config) -> anyhow::Result<()> {
     process::make_data_dir(&config.data_dir)?;
     match service {
-        Serve::Gateway { .. } => serve_gateway(config),
-        Serve::Search { .. } => serve_search(config),
+        Serve::Gateway { .. } => gateway(config),
+        Serve::Search { .. } => replica(Service::Search, config),
+        Serve::Booking { .. } => replica(Service::Booking, config),
+        Serve::Orchestration { .. } => replica(Service::Orchestration, config),
+        Serve::Identity { .. } => replica(Service::Identity, config),
     }
 }
 
-fn serve_gateway(config: &Config) -> anyhow::Result<()> {
+fn gateway(config: &Config) -> anyhow::Result<()> {
     let listener = listen::bind(
         "gateway",
         &config.gateway.listen,
@@ -33,27 +37,28 @@ fn serve_gateway(config: &Config) -> anyhow::Result<()> {
         listen::bind("gateway admin", address, variable, flag)
     });
     let admin = admin.transpose()?;
-    let endpoints = config.search.endpoints.clone();
     run(
         "gateway",
         listener.address().to_string(),
         config,
-        async |shutdown| gateway(config, endpoints, listener, admin, shutdown).await,
+        async |shutdown| wire::gateway(config, &config.peers(), listener, admin, shutdown).await,
     )
 }
 
-fn serve_search(config: &Config) -> anyhow::Result<()> {
-    let listener = listen::bind(
-        "search",
-        &config.search.listen,
-        "SKYWAY_SEARCH_LISTEN",
-        "--listen",
-    )?;
+fn replica(service: Service, config: &Config) -> anyhow::Result<()> {
+    let variable = variable_of_key(&service.key("listen"));
+    let address = config.listen(service);
+    let listener = listen::bind(service.name(), address, &variable, "--listen")?;
     run(
-        "search",
+        service.name(),
         listener.address().to_string(),
         config,
-        async |shutdown| search(config, listener, shutdown).await,
+        async |shutdown| {
+            // Who configures a first administrator knows the password.
+            let admin_made = Arc::default();
+            let peers = config.peers();
+            wire::replica(service, config, &peers, &admin_made, listener, shutdown).await
+        },
     )
 }
 
@@ -77,34 +82,4 @@ fn run(
     // A stop at once must not wait for what still runs.
     runtime.shutdown_background();
     served
-}
-
-/// The search service on `listener`.
-pub(crate) async fn search(
-    config: &Config,
-    listener: Bound,
-    shutdown: CancellationToken,
-) -> anyhow::Result<()> {
-    search::serve(config.search(), listener.into_tokio()?, shutdown)
-        .await
-        .context("search")
-}
-
-/// The gateway on `listener`, and its metrics on `admin`.
-pub(crate) async fn gateway(
-    config: &Config,
-    search: mesh::client::Endpoints,
-    listener: Bound,
-    admin: Option<Bound>,
-    shutdown: CancellationToken,
-) -> anyhow::Result<()> {
-    let admin = admin.map(Bound::into_tokio).transpose()?;
-    gateway::serve(
-        config.gateway(search),
-        listener.into_tokio()?,
-        admin,
-        shutdown,
-    )
-    .await
-    .context("gateway")
 }

@@ -4,11 +4,16 @@
 
 mod support;
 
+mod access; // who may do what is in the contract, and nobody gets around it
 mod balance; // requests spread over replicas, and survive them
+mod client; // the same with `skyway search`, `book`, `trip` and `cancel`
 mod config; // a wrong setting is one line that says what would be right
+mod crash; // kill -9 at any instant: every trip whole or not at all
 mod grpc; // real clients need nothing but reflection
 mod import; // a timetable comes in whole or not at all
+mod oversell; // the last seat is sold once, on every database
 mod rest; // flights are found over REST, and a mistake is told by its field
 mod streams; // many small messages as events, lines or one array
 mod traces; // one request is one trace, with every service under its own name
+mod trips; // sign up, search, book, see, cancel
 mod up; // everything in one command

@@ -4,6 +4,8 @@
 //! `section.key` is the variable `SKYWAY_SECTION_KEY`. Nothing below this module reads the
 //! environment.
 
+mod secret;
+mod sections;
 mod services;
 mod source;
 mod value;
@@ -11,13 +13,18 @@ mod value;
 use std::path::{Path, PathBuf};
 
 use figment::Figment;
-use http::uri::Authority;
-use mesh::client::Endpoints;
-use mesh::telemetry::LogFormat;
 use serde::Deserialize;
 
-pub(crate) use source::{ConfigError, Flags, variable_of_key};
-pub(crate) use value::{Count, DatabaseUrl, Key, List, Listen, Span, Switch, masked};
+use sections::{
+    Booking, Client, Gateway, Identity, Log, Mesh, Orchestration, Search, Telemetry, Values,
+};
+
+pub(crate) use secret::masked;
+pub(crate) use sections::Service;
+pub(crate) use services::Peers;
+pub(crate) use source::{ConfigError, Flag, variable_of_key};
+pub(crate) use value::Listen;
+use value::{Count, Span};
 
 /// Everything that can be set.
 #[derive(Clone, Debug, Deserialize)]
@@ -40,77 +47,34 @@ pub(crate) struct Config {
     pub(crate) log: Log,
     /// Where traces go.
     pub(crate) telemetry: Telemetry,
+    /// What the services of one mesh share.
+    pub(crate) mesh: Mesh,
     /// The REST gateway.
     pub(crate) gateway: Gateway,
     /// The search service.
     pub(crate) search: Search,
-}
-
-/// What is logged, and how.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct Log {
-    /// `text`, `json`, or `auto`: text on a terminal, else JSON. Default auto.
-    #[serde(deserialize_with = "value::text")]
-    pub(crate) format: LogFormat,
-    /// Which events are logged, in the syntax of `RUST_LOG`, which sets it. Default info.
-    #[serde(deserialize_with = "value::text")]
-    pub(crate) filter: String,
-}
-
-/// Where traces go.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct Telemetry {
-    /// An OTLP/gRPC collector, for example `http://127.0.0.1:4317`, as in
-    /// `OTEL_EXPORTER_OTLP_ENDPOINT`, which sets it. Default none: no traces.
-    #[serde(deserialize_with = "value::optional")]
-    pub(crate) otlp_endpoint: Option<String>,
-}
-
-/// The REST gateway.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct Gateway {
-    /// Where REST is served. Default 127.0.0.1:8080.
-    #[serde(deserialize_with = "value::text")]
-    pub(crate) listen: Listen,
-    /// Where metrics are served, apart from the public port; `none` for nowhere. Default 127.0.0.1:8081.
-    #[serde(deserialize_with = "value::optional")]
-    pub(crate) admin_listen: Option<Listen>,
-    /// Origins whose pages may read answers, separated by commas; `*` for all. Default `*`.
-    #[serde(deserialize_with = "value::text")]
-    pub(crate) cors_origins: List,
-}
-
-/// The search service.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct Search {
-    /// Where gRPC is served; in `up`, replica k listens 10·k higher. Default 127.0.0.1:50051.
-    #[serde(deserialize_with = "value::text")]
-    pub(crate) listen: Listen,
-    /// Replicas that `up` runs, 1 to 64. Default 2.
-    #[serde(deserialize_with = "value::text")]
-    pub(crate) replicas: Count<1, 64>,
-    /// Where `serve gateway` finds the service: `static://host:port,host:port` or
-    /// `dns://host:port`, every address of which is a replica. Default `static://127.0.0.1:50051`.
-    #[serde(deserialize_with = "value::text")]
-    pub(crate) endpoints: Endpoints,
-    /// Database of the timetable. Default: `search.db` in the data directory.
-    #[serde(deserialize_with = "value::optional")]
-    pub(crate) database_url: Option<DatabaseUrl>,
-    /// Key that signs offers and page tokens, the same for all replicas: 64 hexadecimal digits.
-    /// Default none: made at first start and kept in `offer.key` in the data directory.
-    #[serde(deserialize_with = "value::optional")]
-    pub(crate) offer_key: Option<Key>,
-    /// Whether an empty timetable is filled with the demonstration network. Default true.
-    #[serde(deserialize_with = "value::text")]
-    pub(crate) demonstration: Switch,
+    /// The booking service.
+    pub(crate) booking: Booking,
+    /// The orchestration service.
+    pub(crate) orchestration: Orchestration,
+    /// The identity service.
+    pub(crate) identity: Identity,
+    /// The commands that a traveller types.
+    pub(crate) client: Client,
 }
 
 /// Names of the sections, so that a variable's name can be split.
-const SECTIONS: [&str; 4] = ["log", "telemetry", "gateway", "search"];
+const SECTIONS: [&str; 9] = [
+    "log",
+    "telemetry",
+    "mesh",
+    "gateway",
+    "search",
+    "booking",
+    "orchestration",
+    "identity",
+    "client",
+];
 
 impl Default for Config {
     fn default() -> Self {
@@ -121,40 +85,13 @@ impl Default for Config {
             grace: Span(std::time::Duration::from_secs(30)),
             log: Log::default(),
             telemetry: Telemetry::default(),
+            mesh: Mesh::default(),
             gateway: Gateway::default(),
             search: Search::default(),
-        }
-    }
-}
-
-impl Default for Log {
-    fn default() -> Self {
-        Self {
-            format: LogFormat::Auto,
-            filter: "info".to_owned(),
-        }
-    }
-}
-
-impl Default for Gateway {
-    fn default() -> Self {
-        Self {
-            listen: Listen::loopback(8080),
-            admin_listen: Some(Listen::loopback(8081)),
-            cors_origins: List(vec!["*".to_owned()]),
-        }
-    }
-}
-
-impl Default for Search {
-    fn default() -> Self {
-        Self {
-            listen: Listen::loopback(50051),
-            replicas: Count(2),
-            endpoints: Endpoints::Static(vec![Authority::from_static("127.0.0.1:50051")]),
-            database_url: None,
-            offer_key: None,
-            demonstration: Switch(true),
+            booking: Booking::default(),
+            orchestration: Orchestration::default(),
+            identity: Identity::default(),
+            client: Client::default(),
         }
     }
 }
@@ -201,77 +138,55 @@ impl Loaded {
 pub(crate) fn load(
     file: Option<&Path>,
     environment: impl Iterator<Item = (String, String)>,
-    flags: Flags,
+    flags: Vec<Flag>,
 ) -> Result<Loaded, ConfigError> {
     let figment = source::merge(file, environment, flags, &SECTIONS)?;
-    match figment.extract() {
-        Ok(config) => Ok(Loaded { config, figment }),
-        Err(error) => Err(source::explain(&figment, &error)),
-    }
+    let config: Config = match figment.extract() {
+        Ok(config) => config,
+        Err(error) => return Err(source::explain(&figment, &error)),
+    };
+    config.check_admin()?;
+    Ok(Loaded { config, figment })
 }
 
 impl Config {
-    fn values(&self) -> Vec<(&'static str, String)> {
-        let none = || "none".to_owned();
-        vec![
+    /// An administrator is an address and a password, or none.
+    fn check_admin(&self) -> Result<(), ConfigError> {
+        let (email, password) = (&self.identity.admin_email, &self.identity.admin_password);
+        let (given, missing) = match (email, password) {
+            (Some(_), None) => ("identity.admin_email", "identity.admin_password"),
+            (None, Some(_)) => ("identity.admin_password", "identity.admin_email"),
+            _ => return Ok(()),
+        };
+        Err(ConfigError(format!(
+            "{}: is none; {} needs it",
+            variable_of_key(missing),
+            variable_of_key(given)
+        )))
+    }
+
+    fn values(&self) -> Values {
+        let threads = self.threads.map(|count| count.to_string());
+        let mut values = vec![
             ("data_dir", self.data_dir.display().to_string()),
             (
                 "threads",
-                self.threads
-                    .map_or_else(|| "one per CPU".to_owned(), |count| count.to_string()),
+                threads.unwrap_or_else(|| "one per CPU".to_owned()),
             ),
             ("drain_wait", self.drain_wait.to_string()),
             ("grace", self.grace.to_string()),
-            ("log.format", log_format(self.log.format).to_owned()),
-            ("log.filter", self.log.filter.clone()),
-            (
-                "telemetry.otlp_endpoint",
-                self.telemetry
-                    .otlp_endpoint
-                    .as_deref()
-                    .map_or_else(none, value::masked),
-            ),
-            ("gateway.listen", self.gateway.listen.to_string()),
-            (
-                "gateway.admin_listen",
-                self.gateway
-                    .admin_listen
-                    .as_ref()
-                    .map_or_else(none, ToString::to_string),
-            ),
-            (
-                "gateway.cors_origins",
-                self.gateway.cors_origins.to_string(),
-            ),
-            ("search.listen", self.search.listen.to_string()),
-            ("search.replicas", self.search.replicas.to_string()),
-            ("search.endpoints", self.search.endpoints.to_string()),
-            (
-                "search.database_url",
-                value::masked(&self.search().database_url()),
-            ),
-            (
-                "search.offer_key",
-                if self.search.offer_key.is_some() {
-                    "***"
-                } else {
-                    "none"
-                }
-                .to_owned(),
-            ),
-            (
-                "search.demonstration",
-                self.search.demonstration.to_string(),
-            ),
-        ]
-    }
-}
-
-fn log_format(format: LogFormat) -> &'static str {
-    match format {
-        LogFormat::Auto => "auto",
-        LogFormat::Text => "text",
-        LogFormat::Json => "json",
+        ];
+        let database = |service| self.database_url(service);
+        values.extend(self.log.values());
+        values.extend(self.telemetry.values());
+        values.extend(self.mesh.values());
+        values.extend(self.gateway.values());
+        values.extend(self.search.values(&database(Service::Search)));
+        values.extend(self.booking.values(&database(Service::Booking)));
+        values.extend(self.orchestration.values(&database(Service::Orchestration)));
+        values.extend(self.identity.values(&database(Service::Identity)));
+        values.extend(self.client.values());
+        values
     }
 }
 
@@ -287,7 +202,16 @@ mod tests {
         pairs.iter().map(owned).collect()
     }
 
-    fn load_toml(toml: &str, environment: &[(&str, &str)], flags: Flags) -> Result<Loaded, String> {
+    fn flag(key: &str, name: &str, value: &str) -> Flag {
+        let [key, name, value] = [key, name, value].map(str::to_owned);
+        Flag { key, name, value }
+    }
+
+    fn load_toml(
+        toml: &str,
+        environment: &[(&str, &str)],
+        flags: Vec<Flag>,
+    ) -> Result<Loaded, String> {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("skyway.toml");
         std::fs::write(&file, toml).unwrap();
@@ -308,7 +232,7 @@ mod tests {
             ("SKYWAY_DATA_DIR", "/environment"),
             ("HOME", "/root"),
         ];
-        let flags = vec![("data_dir", "--data-dir", "/flag".to_owned())];
+        let flags = vec![flag("data_dir", "--data-dir", "/flag")];
         let loaded = load_toml(toml, &environment, flags).unwrap();
         let shown: Vec<_> = loaded
             .rows()
@@ -334,6 +258,8 @@ mod tests {
         let environment = [
             ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4317"),
             ("RUST_LOG", "debug"),
+            ("SKYWAY_SESSION_FILE", "/s.json"),
+            ("SKYWAY_GATEWAY_URL", "http://skyway.example"),
         ];
         let config = load_toml("", &environment, vec![]).unwrap().config;
         assert_eq!(
@@ -341,12 +267,46 @@ mod tests {
             Some("http://127.0.0.1:4317")
         );
         assert_eq!(config.log.filter, "debug");
+        assert_eq!(config.client.session_file.as_deref(), Some("/s.json"));
+        assert_eq!(config.gateway.url.to_string(), "http://skyway.example");
+    }
+
+    #[test]
+    fn what_is_secret_is_masked() {
+        let key = "0a".repeat(32);
+        let environment = [
+            (
+                "SKYWAY_BOOKING_DATABASE_URL",
+                "postgres://ada:s3cret@db/booking",
+            ),
+            ("SKYWAY_IDENTITY_ADMIN_EMAIL", "ada@example.com"),
+            ("SKYWAY_IDENTITY_ADMIN_PASSWORD", "s3cret"),
+            ("SKYWAY_IDENTITY_KEY", &key),
+            ("SKYWAY_MESH_KEY", &key),
+            ("SKYWAY_PASSWORD", "s3cret"),
+            ("SKYWAY_SEARCH_OFFER_KEY", &key),
+        ];
+        let loaded = load_toml("", &environment, vec![]).unwrap();
+        for (variable, _) in environment {
+            let rows = loaded.rows();
+            let row = rows.iter().find(|row| row.origin == variable).unwrap();
+            let masked = row.value.contains("***") || row.key == "identity.admin_email";
+            assert!(masked, "{row:?}");
+            for secret in ["s3cret", &key] {
+                assert!(!row.value.contains(secret), "{row:?}");
+            }
+        }
+        let debug = format!("{:?}", loaded.config);
+        assert!(
+            !debug.contains("s3cret") && !debug.contains(&key),
+            "{debug}"
+        );
     }
 
     #[test]
     fn a_mistake_is_one_line_that_names_its_key() {
         let address = "write host:port, for example 127.0.0.1:50051";
-        let cases: [Case; 9] = [
+        let cases: [Case; 11] = [
             (
                 "[search]\nlisten = 1",
                 &[],
@@ -360,12 +320,12 @@ mod tests {
             (
                 "[search]\nlistn = 1",
                 &[],
-                "search.listn in FILE: no such key; known here: listen, replicas, endpoints, database_url, offer_key, demonstration",
+                "search.listn in FILE: no such key; known here: listen, replicas, endpoints, database_url, offer_key, demonstration, live_seats",
             ),
             (
                 "serch = 1",
                 &[],
-                "serch in FILE: no such key; known here: data_dir, threads, drain_wait, grace, log, telemetry, gateway, search",
+                "serch in FILE: no such key; known here: data_dir, threads, drain_wait, grace, log, telemetry, mesh, gateway, search, booking, orchestration, identity, client",
             ),
             (
                 "search = 1",
@@ -385,12 +345,22 @@ mod tests {
             (
                 "",
                 &[("SKYWAY_SEARCH_LISTN", "x:1")],
-                "SKYWAY_SEARCH_LISTN: no such key; known here: listen, replicas, endpoints, database_url, offer_key, demonstration",
+                "SKYWAY_SEARCH_LISTN: no such key; known here: listen, replicas, endpoints, database_url, offer_key, demonstration, live_seats",
             ),
             (
                 "",
                 &[("SKYWAY_DATADIR", "x")],
-                "SKYWAY_DATADIR: no such key; known here: data_dir, threads, drain_wait, grace, log, telemetry, gateway, search",
+                "SKYWAY_DATADIR: no such key; known here: data_dir, threads, drain_wait, grace, log, telemetry, mesh, gateway, search, booking, orchestration, identity, client",
+            ),
+            (
+                "",
+                &[("SKYWAY_MESH_KEY", "s3cret")],
+                "SKYWAY_MESH_KEY: not a key; write 64 hexadecimal digits, as `openssl rand -hex 32` makes them",
+            ),
+            (
+                "",
+                &[("SKYWAY_IDENTITY_ADMIN_EMAIL", "ada@example.com")],
+                "SKYWAY_IDENTITY_ADMIN_PASSWORD: is none; SKYWAY_IDENTITY_ADMIN_EMAIL needs it",
             ),
         ];
         for (toml, environment, expected) in cases {
@@ -400,7 +370,7 @@ mod tests {
                 "{toml} {environment:?}"
             );
         }
-        let flags = vec![("grace", "--grace", "10".to_owned())];
+        let flags = vec![flag("grace", "--grace", "10")];
         let error = load_toml("", &[], flags).unwrap_err();
         assert_eq!(
             error,

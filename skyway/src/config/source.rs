@@ -10,10 +10,13 @@ use figment::providers::{Format, Toml};
 use figment::value::{Dict, Map, Tag, Value};
 use figment::{Figment, Metadata, Profile, Provider};
 
-/// Names of other programs' making that are honoured as they are, and the keys that they set.
-const WELL_KNOWN: [(&str, &str); 2] = [
+/// Names that do not follow from a key, of other programs' making or shorter for people, and the
+/// keys that they set.
+const WELL_KNOWN: [(&str, &str); 4] = [
     ("OTEL_EXPORTER_OTLP_ENDPOINT", "telemetry.otlp_endpoint"),
     ("RUST_LOG", "log.filter"),
+    ("SKYWAY_PASSWORD", "client.password"),
+    ("SKYWAY_SESSION_FILE", "client.session_file"),
 ];
 
 /// The file that is read where none is named.
@@ -24,14 +27,22 @@ const DEFAULT_FILE: &str = "skyway.toml";
 #[error("{0}")]
 pub(crate) struct ConfigError(pub(super) String);
 
-/// Settings given on the command line: the key, the flag's name and what was written.
-pub(crate) type Flags = Vec<(&'static str, &'static str, String)>;
+/// A setting given on the command line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Flag {
+    /// The key that it sets.
+    pub(crate) key: String,
+    /// The flag as it was written, `--data-dir`.
+    pub(crate) name: String,
+    /// What was written after it.
+    pub(crate) value: String,
+}
 
 /// Merges file, environment and flags.
 pub(super) fn merge(
     file: Option<&Path>,
     environment: impl Iterator<Item = (String, String)>,
-    flags: Flags,
+    flags: Vec<Flag>,
     sections: &[&str],
 ) -> Result<Figment, ConfigError> {
     let path = match file {
@@ -53,12 +64,8 @@ pub(super) fn merge(
             figment = figment.merge(Setting { key, name, value });
         }
     }
-    for (key, name, value) in flags {
-        figment = figment.merge(Setting {
-            key: key.to_owned(),
-            name: name.to_owned(),
-            value,
-        });
+    for Flag { key, name, value } in flags {
+        figment = figment.merge(Setting { key, name, value });
     }
     Ok(figment)
 }

@@ -9,6 +9,7 @@ use std::marker::PhantomData;
 use std::str::FromStr;
 use std::time::Duration;
 
+use http::uri::Authority;
 use serde::de::{Deserializer, Error, Visitor};
 
 /// Reads a value from text, or from a TOML scalar as its text.
@@ -242,77 +243,47 @@ impl Display for Switch {
     }
 }
 
-/// A database's URL. Its password is in no log and no output.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) struct DatabaseUrl(String);
+/// Where the gateway is reached: `http://host:port`, without a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct GatewayUrl(String);
 
-impl DatabaseUrl {
-    /// The whole URL, for the driver alone.
-    pub(crate) fn reveal(&self) -> &str {
-        &self.0
+impl GatewayUrl {
+    /// This machine, at this port.
+    pub(crate) fn loopback(port: u16) -> Self {
+        Self(format!("http://127.0.0.1:{port}"))
     }
 }
 
-impl FromStr for DatabaseUrl {
-    type Err = String;
+impl FromStr for GatewayUrl {
+    type Err = BadValue;
 
-    fn from_str(text: &str) -> Result<Self, String> {
-        // Not quoted back: what is not a URL may still be a password.
-        if text.starts_with("sqlite:") {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err("not the URL of a database that this build can open; write sqlite:///path/to/search.db".to_owned())
+    fn from_str(text: &str) -> Result<Self, BadValue> {
+        let bad = || {
+            let kind = "the URL of a gateway (TLS is not spoken yet)";
+            BadValue::new(
+                text,
+                kind,
+                "http://host:port, for example http://127.0.0.1:8080",
+            )
+        };
+        let authority = text.trim_end_matches('/').strip_prefix("http://");
+        let authority: Authority = authority.ok_or_else(bad)?.parse().map_err(|_| bad())?;
+        if authority.as_str().contains('@') {
+            return Err(bad());
         }
+        Ok(Self(format!("http://{authority}")))
     }
 }
 
-impl Display for DatabaseUrl {
+impl Display for GatewayUrl {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&masked(&self.0))
+        formatter.write_str(&self.0)
     }
 }
 
-impl fmt::Debug for DatabaseUrl {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&masked(&self.0))
-    }
-}
-
-/// A key of 32 bytes. It is in no log and no output.
-#[derive(Clone, Debug)]
-pub(crate) struct Key(pub(crate) mesh::seal::Key);
-
-impl FromStr for Key {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, &'static str> {
-        // `from_str_radix` would take a sign for a digit.
-        if text.len() == 64 && text.chars().all(|digit| digit.is_ascii_hexdigit()) {
-            let pairs = (0..64)
-                .step_by(2)
-                .map(|at| u8::from_str_radix(&text[at..at + 2], 16));
-            let bytes = pairs.collect::<Result<Vec<u8>, _>>().unwrap_or_default();
-            if let Ok(bytes) = bytes.try_into() {
-                return Ok(Self(mesh::seal::Key::new(bytes)));
-            }
-        }
-        Err("not a key; write 64 hexadecimal digits, as `openssl rand -hex 32` makes them")
-    }
-}
-
-/// A URL with its password as `***`.
-pub(crate) fn masked(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else {
-        return url.to_owned();
-    };
-    let authority = rest.split(['/', '?']).next().unwrap_or(rest);
-    match authority.rsplit_once('@') {
-        Some((user, _)) => {
-            let name = user.split(':').next().unwrap_or(user);
-            format!("{scheme}://{name}:***{}", &rest[user.len()..])
-        }
-        None => url.to_owned(),
-    }
+/// A value for people, `none` where there is none.
+pub(super) fn none_or(value: Option<&impl Display>) -> String {
+    value.map_or_else(|| "none".to_owned(), ToString::to_string)
 }
 
 #[cfg(test)]
@@ -391,56 +362,36 @@ mod tests {
     }
 
     #[test]
-    fn a_password_is_not_shown() {
-        for (url, shown) in [
-            (
-                "postgres://ada:s3cret@db:5432/search?x=1",
-                "postgres://ada:***@db:5432/search?x=1",
-            ),
-            (
-                "postgres://ada:p@ss@db/search",
-                "postgres://ada:***@db/search",
-            ),
-            (
-                "sqlite:///var/lib/skyway/search.db",
-                "sqlite:///var/lib/skyway/search.db",
-            ),
-            ("redis://:s3cret@cache", "redis://:***@cache"),
-        ] {
-            assert_eq!(masked(url), shown);
-        }
-        let error = "mongodb://ada:s3cret@db"
-            .parse::<DatabaseUrl>()
-            .unwrap_err();
-        assert!(!error.contains("s3cret"), "{error}");
-    }
-
-    #[test]
-    fn a_key_is_64_digits_and_not_shown() {
-        let key: Key = "0aFf".repeat(16).parse().unwrap();
-        assert!(!format!("{key:?}").to_lowercase().contains("0aff"));
-        for text in [
-            "",
-            "0aff",
-            &"0aFg".repeat(16),
-            &"0aFf".repeat(17),
-            &"é".repeat(32),
-        ] {
-            assert!(
-                text.parse::<Key>()
-                    .unwrap_err()
-                    .starts_with("not a key; write 64"),
-                "{text}"
-            );
-        }
-    }
-
-    #[test]
     fn counts_have_bounds() {
         assert_eq!("2".parse::<Count<1, 64>>(), Ok(Count(2)));
         for text in ["0", "65", "two", "", "-1"] {
             let error = text.parse::<Count<1, 64>>().unwrap_err();
             assert_eq!(error, format!("{text:?} is not a number from 1 to 64"));
+        }
+    }
+
+    #[test]
+    fn a_gateway_is_reached_over_http() {
+        for (text, url) in [
+            ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
+            ("http://skyway.example/", "http://skyway.example"),
+            ("http://[::1]:80", "http://[::1]:80"),
+        ] {
+            assert_eq!(text.parse::<GatewayUrl>().unwrap().to_string(), url);
+        }
+        for text in [
+            "",
+            "127.0.0.1:8080",
+            "https://skyway.example",
+            "http://",
+            "http://a/b",
+            "http://ada@host",
+        ] {
+            let error = text.parse::<GatewayUrl>().unwrap_err().to_string();
+            assert!(
+                error.ends_with("write http://host:port, for example http://127.0.0.1:8080"),
+                "{error}"
+            );
         }
     }
 }

@@ -24,8 +24,12 @@ pub(crate) fn free_port() -> u16 {
 pub(crate) struct Up {
     pub(crate) process: Process,
     gateway: String,
-    /// Where the replicas serve gRPC.
+    /// Where the replicas of search serve gRPC.
     pub(crate) search: Vec<String>,
+    /// Where booking, orchestration and identity do.
+    pub(crate) booking: String,
+    pub(crate) orchestration: String,
+    pub(crate) identity: String,
     /// Where the gateway's metrics are.
     pub(crate) admin: String,
 }
@@ -35,6 +39,8 @@ impl Up {
     pub(crate) async fn start(environment: &[(&str, &str)]) -> Self {
         let search = free_ports_ten_apart();
         let (gateway, admin) = (free_port(), free_port());
+        let others = [free_port(), free_port(), free_port()];
+        let [booking, orchestration, identity] = others.map(|port| format!("127.0.0.1:{port}"));
         let listen = [gateway, admin, search].map(|port| format!("127.0.0.1:{port}"));
         let [gateway, admin, first] = listen;
         let flags = [
@@ -45,6 +51,12 @@ impl Up {
             &admin,
             "--search-listen",
             &first,
+            "--booking-listen",
+            &booking,
+            "--orchestration-listen",
+            &orchestration,
+            "--identity-listen",
+            &identity,
         ];
         let mut process = Process::start(&flags, environment);
         wait::until("skyway up to say that it is up", async || {
@@ -60,6 +72,9 @@ impl Up {
             process,
             gateway,
             search: vec![first, format!("127.0.0.1:{}", search + 10)],
+            booking,
+            orchestration,
+            identity,
             admin,
         }
     }
@@ -94,6 +109,9 @@ fn free_ports_ten_apart() -> u16 {
     }
 }
 
+/// A search without a booking service whose seats it would follow.
+const ALONE: (&str, &str) = ("SKYWAY_SEARCH_LIVE_SEATS", "false");
+
 /// A `skyway serve search`, ready.
 #[derive(Debug)]
 pub(crate) struct Replica {
@@ -117,7 +135,8 @@ impl Replica {
             data_dir,
         ]
         .map(str::to_owned);
-        let process = start(&arguments, environment);
+        let environment = [environment, &[ALONE]].concat();
+        let process = start(&arguments, &environment);
         let replica = Self {
             process,
             address,
@@ -129,7 +148,7 @@ impl Replica {
 
     /// Starts it again where it was, after it was killed.
     pub(crate) async fn restart(&mut self) {
-        self.process = start(&self.arguments, &[]);
+        self.process = start(&self.arguments, &[ALONE]);
         ready(&self.address).await;
     }
 
@@ -151,7 +170,7 @@ pub(crate) async fn calls(address: &str) -> u64 {
         .sum()
 }
 
-/// A `skyway serve gateway` over `replicas`, ready.
+/// A `skyway serve gateway` over `replicas`, ready. Nobody asks it for anything but search.
 #[derive(Debug)]
 pub(crate) struct Gateway {
     pub(crate) process: Process,
@@ -176,7 +195,13 @@ impl Gateway {
             "--search-endpoints",
             &endpoints,
         ];
-        let process = start(&arguments.map(str::to_owned), environment);
+        let nobody = ["BOOKING", "ORCHESTRATION", "IDENTITY"]
+            .map(|service| (format!("SKYWAY_{service}_ENDPOINTS"), endpoints.clone()));
+        let nobody = nobody
+            .each_ref()
+            .map(|(name, value)| (name.as_str(), value.as_str()));
+        let environment = [environment, &nobody].concat();
+        let process = start(&arguments.map(str::to_owned), &environment);
         ready(&address).await;
         Self {
             process,

@@ -8,6 +8,7 @@ use serde_json::Value;
 pub(crate) struct Rest {
     base: String,
     client: reqwest::Client,
+    token: Option<String>,
 }
 
 /// An answer with a JSON body.
@@ -24,6 +25,20 @@ impl Rest {
         Self {
             base: format!("http://{address}"),
             client: reqwest::Client::new(),
+            token: None,
+        }
+    }
+
+    /// Its URL, without a path.
+    pub(crate) fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// The same for somebody who has signed in.
+    pub(crate) fn with_token(&self, token: &str) -> Self {
+        Self {
+            token: Some(token.to_owned()),
+            ..self.clone()
         }
     }
 
@@ -50,7 +65,11 @@ impl Rest {
 
     /// A request to be finished by the caller.
     pub(crate) fn request(&self, method: reqwest::Method, path: &str) -> reqwest::RequestBuilder {
-        self.client.request(method, format!("{}{path}", self.base))
+        let request = self.client.request(method, format!("{}{path}", self.base));
+        match &self.token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        }
     }
 
     /// The text of an answer that must be a success.
@@ -70,7 +89,7 @@ impl Rest {
 }
 
 impl Answer {
-    async fn read(response: reqwest::Response) -> reqwest::Result<Self> {
+    pub(crate) async fn read(response: reqwest::Response) -> reqwest::Result<Self> {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let text = response.text().await?;
         let json = serde_json::from_str(&text)

@@ -2,6 +2,7 @@
 
 pub(crate) mod cluster;
 pub(crate) mod http;
+pub(crate) mod mesh;
 pub(crate) mod otlp;
 pub(crate) mod process;
 pub(crate) mod tools;
