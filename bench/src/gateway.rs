@@ -59,7 +59,7 @@ pub(crate) fn run(setup: &Setup) -> Result<()> {
     let backend_port = free_port()?;
     let mut backend = Command::new(std::env::current_exe()?);
     let _backend = Process::start(
-        0,
+        "0",
         backend_port,
         backend.args(["backend", &backend_port.to_string()]),
     )?;
@@ -115,7 +115,7 @@ fn start_ours(setup: &Setup, backend: u16) -> Result<Side> {
             format!("static://127.0.0.1:{backend}"),
         );
     Ok(Side {
-        process: Process::start(1, port, &mut command)?,
+        process: Process::start("1", port, &mut command)?,
         port,
     })
 }
@@ -137,7 +137,7 @@ fn start_envoy(setup: &Setup, backend: u16) -> Result<Side> {
         ])
         .arg(&config);
     Ok(Side {
-        process: Process::start(1, port, &mut command)?,
+        process: Process::start("1", port, &mut command)?,
         port,
     })
 }

@@ -4,16 +4,20 @@
 //! same processor survives its moods. `make bench` runs all; results go to `target/bench/*.md`.
 
 mod backend;
+mod booking;
 mod envoy;
 mod gateway;
 mod load;
 mod process;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-/// What every benchmark needs to know about its surroundings.
+/// Where reports go.
+const OUT: &str = "target/bench";
+
+/// What the gateway's benchmark needs to know about its surroundings.
 struct Setup {
     /// Where results and generated configuration go.
     out: PathBuf,
@@ -30,15 +34,23 @@ fn main() -> Result<()> {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
         ["backend", port] => backend::serve(port.parse().context("backend PORT")?),
+        ["booking", skyway, rest @ ..] => {
+            booking::run(Path::new(OUT), Path::new(skyway), rounds(rest)?)
+        }
         ["gateway", skyway, envoy, rest @ ..] => gateway::run(&Setup {
-            out: PathBuf::from("target/bench"),
+            out: PathBuf::from(OUT),
             skyway: skyway.into(),
             envoy: envoy.into(),
-            rounds: rest
-                .first()
-                .map_or(Ok(7), |rounds| rounds.parse())
-                .context("ROUNDS")?,
+            rounds: rounds(rest)?,
         }),
-        _ => bail!("usage: bench gateway SKYWAY ENVOY [ROUNDS]   (make bench fills these in)"),
+        _ => bail!(
+            "usage: bench gateway SKYWAY ENVOY [ROUNDS] | bench booking SKYWAY [ROUNDS]   (make bench fills these in)"
+        ),
     }
+}
+
+/// Counted rounds, 7 where nobody says otherwise.
+fn rounds(arguments: &[&str]) -> Result<usize> {
+    let given = arguments.first().map_or(Ok(7), |rounds| rounds.parse());
+    given.context("ROUNDS")
 }

@@ -1,4 +1,4 @@
-//! Processes under measurement: pinned to one processor, weighed by the kernel's own account.
+//! Processes under measurement: pinned to processors, weighed by the kernel's own account.
 
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::Path;
@@ -13,12 +13,12 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Starts `command` on processor `cpu` and waits until it listens on `port`.
-    pub(crate) fn start(cpu: usize, port: u16, command: &mut Command) -> Result<Self> {
+    /// Starts `command` on processors `cpus`, for example `0` or `0-1`, and waits until it listens on `port`.
+    pub(crate) fn start(cpus: &str, port: u16, command: &mut Command) -> Result<Self> {
         let mut pinned = Command::new("taskset");
         pinned
             .arg("--cpu-list")
-            .arg(cpu.to_string())
+            .arg(cpus)
             .arg(command.get_program());
         pinned.args(command.get_args());
         for (key, value) in command.get_envs() {

@@ -1,0 +1,265 @@
+//! Holding seats beside the same statements run straight by `pgbench` on the same `PostgreSQL`, and
+//! booking whole trips over REST.
+//!
+//! Holds per second over gRPC, divided by transactions per second of `pgbench`, in rounds that take
+//! turns. Spread over 200 flights the ratio says what our layers cost; on one hot flight, where
+//! `pgbench`'s transactions queue for the row's lock one by one, what combining wins.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use contracts::booking::v1::{
+    BOOKING_SERVICE, HoldSeatsRequest, booking_service_client::BookingServiceClient,
+};
+use mesh::{
+    auth::Auth,
+    client::{Channel, Config},
+    seal::Key,
+};
+use testing::{Postgres, program};
+
+use crate::process::{Process, free_port};
+
+/// Flights that holds are spread over.
+const FLIGHTS: u32 = 200;
+/// Calls at once, and connections of `pgbench`: as many as the service's pool has.
+const CALLERS: usize = 64;
+const CONNECTIONS: usize = 16;
+/// How long each side runs in a round.
+const ROUND: Duration = Duration::from_secs(3);
+/// The least ratios that we promise, spread and hot.
+const GOALS: [f64; 2] = [0.8, 3.0];
+/// Any key: the two sides only have to agree.
+const MESH_KEY: &str = "0101010101010101010101010101010101010101010101010101010101010101";
+
+/// What stands beside each other.
+struct Bench {
+    postgres: Postgres,
+    folder: PathBuf,
+    client: BookingServiceClient<Channel>,
+    day: String,
+    _processes: Vec<Process>,
+}
+
+/// Runs the comparison, prints it, and writes `booking.md`.
+pub(crate) fn run(out: &Path, skyway: &Path, rounds: usize) -> Result<()> {
+    std::fs::create_dir_all(out)?;
+    let runtime = tokio::runtime::Runtime::new()?;
+    runtime.block_on(async {
+        let bench = Bench::start(skyway).await?;
+        let mut ratios = [vec![], vec![]];
+        for round in 0..=rounds {
+            eprintln!("round {round} of {rounds} (0 warms up)");
+            for (flights, ratios) in [FLIGHTS, 1].into_iter().zip(&mut ratios) {
+                let ours = bench.hold(flights).await?;
+                let theirs = bench.pgbench(flights)?;
+                eprintln!("  {flights} flights: {ours:.0} holds/s, pgbench {theirs:.0} tx/s");
+                if round > 0 {
+                    ratios.push(ours / theirs);
+                }
+            }
+        }
+        let report = report(&mut ratios);
+        std::fs::write(out.join("booking.md"), &report)?;
+        println!("{report}");
+        Ok(())
+    })
+}
+
+fn report(ratios: &mut [Vec<f64>; 2]) -> String {
+    let mut text = String::from(
+        "| holds/s over gRPC / pgbench | median | least | most | goal |\n| --- | --- | --- | --- | --- |\n",
+    );
+    let names = ["spread over 200 flights", "one hot flight"];
+    for ((ratios, goal), name) in ratios.iter_mut().zip(GOALS).zip(names) {
+        ratios.sort_by(f64::total_cmp);
+        let (first, last) = (ratios.first(), ratios.last());
+        let [middle, lowest, highest] = [ratios.get(ratios.len() / 2), first, last]
+            .map(|ratio| ratio.copied().unwrap_or_default());
+        let met = if middle >= goal { "met" } else { "missed" };
+        writeln!(
+            text,
+            "| {name} | {middle:.2} | {lowest:.2} | {highest:.2} | {goal} {met} |"
+        )
+        .ok();
+    }
+    text
+}
+
+impl Bench {
+    /// Starts `PostgreSQL` as it comes, with its commits on disk, a search and a booking service.
+    async fn start(skyway: &Path) -> Result<Self> {
+        let postgres = Postgres::start(&[]).await;
+        let folder = tempfile::tempdir()?.keep();
+        let bench_sql = |database: &str, sql: &str| psql(&postgres, database, sql);
+        bench_sql("postgres", "CREATE DATABASE booking")?;
+        let day = day();
+        let timetable = folder.join("timetable.csv");
+        let mut csv = String::from(
+            "carrier,number,origin,destination,departure,arrival,arrival_day,economy_seats,economy_fare\n",
+        );
+        for number in 1..=FLIGHTS {
+            writeln!(csv, "UA,{number},JFK,SEA,10:00,13:15,,200,250.00")?;
+        }
+        std::fs::write(&timetable, csv)?;
+        let (search, booking) = (free_port()?, free_port()?);
+        let url = postgres.url("booking");
+        let command = |arguments: &[&str]| {
+            let mut command = Command::new(skyway);
+            command.args(arguments).env("SKYWAY_DATA_DIR", &folder);
+            for (name, value) in [
+                ("SKYWAY_MESH_KEY", MESH_KEY),
+                ("SKYWAY_SEARCH_DEMONSTRATION", "false"),
+                ("SKYWAY_SEARCH_LIVE_SEATS", "false"),
+                ("SKYWAY_BOOKING_DATABASE_URL", &url),
+                (
+                    "SKYWAY_SEARCH_ENDPOINTS",
+                    &format!("static://127.0.0.1:{search}"),
+                ),
+                ("RUST_LOG", "warn"),
+            ] {
+                command.env(name, value);
+            }
+            command
+        };
+        let imported = command(&["import"]).arg(&timetable).output()?;
+        succeeded(&imported, "skyway import")?;
+        let serve = |service: &str, port: u16| {
+            let listen = format!("127.0.0.1:{port}");
+            Process::start(
+                "0-1",
+                port,
+                &mut command(&["serve", service, "--listen", &listen]),
+            )
+        };
+        let processes = vec![serve("search", search)?, serve("booking", booking)?];
+        let auth = Auth::new(Key::new([1; 32]));
+        let config = Config::new(format!("static://127.0.0.1:{booking}").parse()?);
+        let channel = Channel::connect(&BOOKING_SERVICE, config.signed(auth.signer("bench")));
+        let bench = Self {
+            client: BookingServiceClient::new(channel),
+            postgres,
+            folder,
+            day,
+            _processes: processes,
+        };
+        bench.open_flights().await?;
+        Ok(bench)
+    }
+
+    /// Every flight has been touched once and has seats without end, so that only holding is measured.
+    async fn open_flights(&self) -> Result<()> {
+        let mut client = self.client.clone();
+        for number in 1..=FLIGHTS {
+            client
+                .hold_seats(self.request(number, format!("open-{number}")))
+                .await?;
+        }
+        self.sql("UPDATE inventory SET capacity = 1000000000; CREATE SEQUENCE bench;")
+    }
+
+    fn request(&self, number: u32, hold_id: String) -> HoldSeatsRequest {
+        HoldSeatsRequest {
+            hold_id,
+            trip_id: "trip".to_owned(),
+            user_id: "user".to_owned(),
+            flight_id: format!("UA{number}-{}-JFK", self.day),
+            seats: 1,
+            ..HoldSeatsRequest::default()
+        }
+    }
+
+    /// Holds per second over gRPC.
+    async fn hold(&self, flights: u32) -> Result<f64> {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let started = Instant::now();
+        let callers = (0..CALLERS).map(|_| async {
+            let mut client = self.client.clone();
+            let mut held = 0_u64;
+            while started.elapsed() < ROUND {
+                let number = NEXT.fetch_add(1, Ordering::Relaxed);
+                let flight = u32::try_from(number % u64::from(flights))? + 1;
+                client
+                    .hold_seats(self.request(flight, format!("bench-{number}")))
+                    .await?;
+                held += 1;
+            }
+            anyhow::Ok(held)
+        });
+        let held: u64 = futures_util::future::try_join_all(callers)
+            .await?
+            .iter()
+            .sum();
+        #[allow(clippy::cast_precision_loss)] // far below 2^52
+        Ok(held as f64 / started.elapsed().as_secs_f64())
+    }
+
+    /// The statements of a hold, as the service sends them, straight from `pgbench`.
+    fn pgbench(&self, flights: u32) -> Result<f64> {
+        let script = self.folder.join("hold.sql");
+        let day = &self.day;
+        std::fs::write(
+            &script,
+            format!(
+                "\\set flight random(1, {flights})\n\
+                 BEGIN;\n\
+                 UPDATE inventory SET held = held + 1, sold = sold + 0, version = version + 1 WHERE flight_id = 'UA' || :flight || '-{day}-JFK' AND cabin = 'ECONOMY' \
+                 AND departure_ms > 1000 AND held + sold + 1 <= capacity RETURNING flight_id, cabin, capacity, held, sold, version, departure_ms;\n\
+                 INSERT INTO bookings (booking_id, locator, trip_id, user_id, flight_id, cabin, seats, state, created, updated, expires) \
+                 VALUES ('p-' || nextval('bench'), '!' || lpad(to_hex(currval('bench')), 5, '0'), 'trip', 'user', 'UA' || :flight || '-{day}-JFK', 'ECONOMY', 1, 'HELD', 1000, 1000, 4000000000000);\n\
+                 INSERT INTO outbox (topic, aggregate, payload, trace_parent, created) \
+                 VALUES ('inventory', 'UA' || :flight || '-{day}-JFK/ECONOMY', '\\x0a1455413132332d323032362d31322d32322d4a464b10011804', NULL, 1000);\n\
+                 COMMIT;\n"
+            ),
+        )?;
+        let output = Command::new(program("pgbench"))
+            .args(["--no-vacuum", "--protocol=prepared", "--jobs=2"])
+            .arg(format!("--client={CONNECTIONS}"))
+            .arg(format!("--time={}", ROUND.as_secs()))
+            .arg("--file")
+            .arg(&script)
+            .arg(self.postgres.url("booking"))
+            .output()?;
+        let text = succeeded(&output, "pgbench")?;
+        let rate = text.lines().find_map(|line| line.strip_prefix("tps = "));
+        let rate = rate.and_then(|rate| rate.split(' ').next());
+        Ok(rate
+            .with_context(|| format!("pgbench said: {text}"))?
+            .parse()?)
+    }
+
+    fn sql(&self, sql: &str) -> Result<()> {
+        psql(&self.postgres, "booking", sql)
+    }
+}
+
+fn psql(postgres: &Postgres, database: &str, sql: &str) -> Result<()> {
+    let output = Command::new(program("psql"))
+        .args([
+            "--quiet",
+            "--no-psqlrc",
+            "--set=ON_ERROR_STOP=1",
+            "--command",
+            sql,
+        ])
+        .arg(postgres.url(database))
+        .output()?;
+    succeeded(&output, "psql").map(drop)
+}
+
+fn succeeded(output: &Output, what: &str) -> Result<String> {
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "{what}: {text}{errors}");
+    Ok(text)
+}
+
+/// A day within the timetable.
+fn day() -> String {
+    let day = chrono::Utc::now() + chrono::Days::new(30);
+    day.format("%Y-%m-%d").to_string()
+}
