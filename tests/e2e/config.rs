@@ -169,10 +169,15 @@ async fn check_shows_what_is_in_effect_and_dials_it() {
         "sqlite://{}/.skyway/search.db",
         up.process.directory().display()
     );
-    let endpoints = format!("static://{}", up.search.join(","));
+    let search = format!("static://{}", up.search.join(","));
+    let others = [&up.booking, &up.orchestration, &up.identity];
+    let [booking, orchestration, identity] = others.map(|address| format!("static://{address}"));
     let environment = [
-        ("SKYWAY_SEARCH_ENDPOINTS", endpoints.as_str()),
+        ("SKYWAY_SEARCH_ENDPOINTS", search.as_str()),
         ("SKYWAY_SEARCH_DATABASE_URL", &database),
+        ("SKYWAY_BOOKING_ENDPOINTS", &booking),
+        ("SKYWAY_ORCHESTRATION_ENDPOINTS", &orchestration),
+        ("SKYWAY_IDENTITY_ENDPOINTS", &identity),
     ];
     let good = Process::run(&["check", "--data-dir", "state"], &environment).await;
     assert_eq!(good.code, Some(0), "{good:?}");
