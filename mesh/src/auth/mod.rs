@@ -1,8 +1,8 @@
 //! Who calls: told by the edge once, and carried from service to service under a signature.
 //!
 //! A caller proves who it is in one of two ways: by the access token of a user, which identity
-//! signs ([`tokens`]), or by an identity that a part of the mesh has sealed with the mesh's key
-//! ([`sealed`]). The gateway turns the first into the second; a service accepts both, so that it
+//! signs (`tokens`), or by an identity that a part of the mesh has sealed with the mesh's key
+//! (`sealed`). The gateway turns the first into the second; a service accepts both, so that it
 //! can also be called straight. Who may call what stands in the contracts; [`permit`] applies it.
 
 mod keys;
