@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::support::cluster::Up;
 use crate::support::http::{Answer, Rest};
-use crate::support::mesh::{book, booking_of, offer, sign_up};
+use crate::support::mesh::{Mesh, Stores, book, booking_of, offer, sign_up};
 use crate::support::otlp::Collector;
 use crate::support::{day, wait};
 
@@ -133,6 +133,29 @@ async fn the_overview_tells_what_happened() {
     for event in ["hold", "confirm", "trip.confirmed"] {
         assert!(events.contains(&event), "{event} in {events:?}");
     }
+}
+
+#[tokio::test]
+async fn what_the_overview_cannot_have_is_named() {
+    let (booking, orchestration) = (testing::sqlite(), testing::sqlite());
+    let stores = Stores {
+        booking: booking.url.clone(),
+        orchestration: orchestration.url.clone(),
+    };
+    let timetable = "carrier,number,origin,destination,departure,arrival,arrival_day,economy_seats,economy_fare\nAS,21,JFK,SEA,10:00,13:15,,9,250.00\n";
+    let mut mesh = Mesh::start(&stores, timetable, &[]).await;
+    let user = mesh.user("partial@example.com").await;
+    let offer = offer(&mesh.rest, "JFK", "SEA", &day(30), 1).await;
+    let trip = book(&user, &booking_of(&offer, 1), "partial").await;
+    let id = trip.json["tripId"].as_str().unwrap();
+    mesh.kill_search();
+    let overview = user.get(&format!("/v1/trips/{id}/overview")).await;
+    assert_eq!(overview.status, 200, "{}", overview.json);
+    assert_eq!(overview.json["trip"], trip.json);
+    assert_eq!(overview.json["flights"], Value::Null);
+    let flight = trip.json["bookings"][0]["flightId"].as_str().unwrap();
+    let missing = &overview.json["unavailable"][0]["part"];
+    assert_eq!(missing, &format!("flights/{flight}"));
 }
 
 #[tokio::test]

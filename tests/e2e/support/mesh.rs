@@ -71,8 +71,8 @@ pub(crate) struct Mesh {
     /// Orchestration's database.
     pub(crate) trips: DatabaseConnection,
     environment: Vec<(String, String)>,
-    /// Search, identity and gateway, which nobody kills.
-    _others: Vec<Part>,
+    /// Search, identity and gateway.
+    others: Vec<Part>,
     _data: TempDir,
 }
 
@@ -143,7 +143,7 @@ impl Mesh {
             booking,
             orchestration,
             environment,
-            _others: parts,
+            others: parts,
             _data: data,
         }
     }
@@ -155,6 +155,11 @@ impl Mesh {
             .map(|(name, value)| (name.as_str(), value.as_str()))
             .collect();
         Process::run(arguments, &environment).await
+    }
+
+    /// `kill -9` of the only search.
+    pub(crate) fn kill_search(&mut self) {
+        self.others[0].kill();
     }
 
     /// `skyway audit` over all of it must find nothing.
