@@ -20,9 +20,9 @@ use mesh::{
     client::{Channel, Config},
     seal::Key,
 };
-use testing::{Postgres, program};
+use testing::{Postgres, free_port, program};
 
-use crate::process::{Process, free_port};
+use crate::process::Process;
 
 /// Flights that holds are spread over.
 const FLIGHTS: u32 = 200;
@@ -106,7 +106,7 @@ impl Bench {
             writeln!(csv, "UA,{number},JFK,SEA,10:00,13:15,,200,250.00")?;
         }
         std::fs::write(&timetable, csv)?;
-        let (search, booking) = (free_port()?, free_port()?);
+        let (search, booking) = (free_port(), free_port());
         let url = postgres.url("booking");
         let command = |arguments: &[&str]| {
             let mut command = Command::new(skyway);

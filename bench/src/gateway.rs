@@ -9,8 +9,9 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
+use testing::free_port;
 
-use crate::process::{Process, free_port};
+use crate::process::Process;
 use crate::{Setup, envoy, load};
 
 const REQUESTS: [load::Request; 3] = [
@@ -56,7 +57,7 @@ struct Cell {
 /// Runs the comparison, prints it, and writes `gateway.md`.
 pub(crate) fn run(setup: &Setup) -> Result<()> {
     std::fs::create_dir_all(&setup.out)?;
-    let backend_port = free_port()?;
+    let backend_port = free_port();
     let mut backend = Command::new(std::env::current_exe()?);
     let _backend = Process::start(
         "0",
@@ -103,7 +104,7 @@ pub(crate) fn run(setup: &Setup) -> Result<()> {
 }
 
 fn start_ours(setup: &Setup, backend: u16) -> Result<Side> {
-    let (port, admin) = (free_port()?, free_port()?);
+    let (port, admin) = (free_port(), free_port());
     let mut command = Command::new(&setup.skyway);
     command
         .args(["serve", "gateway", "--data-dir"])
@@ -121,7 +122,7 @@ fn start_ours(setup: &Setup, backend: u16) -> Result<Side> {
 }
 
 fn start_envoy(setup: &Setup, backend: u16) -> Result<Side> {
-    let port = free_port()?;
+    let port = free_port();
     let out = std::path::absolute(&setup.out)?;
     let descriptor = out.join("descriptor.bin");
     std::fs::write(&descriptor, contracts::FILE_DESCRIPTOR_SET)?;

@@ -206,10 +206,7 @@ async fn check_shows_what_is_in_effect_and_dials_it() {
         );
     }
 
-    let nobody = format!(
-        "static://127.0.0.1:{}",
-        crate::support::cluster::free_port()
-    );
+    let nobody = format!("static://127.0.0.1:{}", testing::free_port());
     let bad = Process::run(&["check"], &[("SKYWAY_SEARCH_ENDPOINTS", &nobody)]).await;
     assert_eq!(bad.code, Some(1), "{bad:?}");
     assert!(

@@ -3,7 +3,8 @@
 use std::{
     net::TcpListener,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{self, Child, Command, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
     time::{Duration, Instant},
 };
 
@@ -25,11 +26,27 @@ pub(crate) struct Server {
     pub(crate) port: u16,
 }
 
-/// A port that nobody has now. Chosen by the system, which does not give it out again soon.
+/// Ports that [`free_port`] gives: below those that the system hands to outgoing connections, which
+/// begin at 32768 (`net.ipv4.ip_local_port_range`), so that none is taken between its choice and its use.
+const PORTS: std::ops::Range<u16> = 10_000..32_000;
+/// Between two of them: `skyway up` puts a second replica ten ports above the first.
+const PORT_STEP: u16 = 20;
+
+/// A port that nobody has now, and that this process does not give out again soon. The one ten above it is as free.
 #[must_use]
 pub fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
+    static GIVEN: AtomicU32 = AtomicU32::new(0);
+    let steps = u32::from((PORTS.end - PORTS.start) / PORT_STEP);
+    loop {
+        let step = process::id()
+            .wrapping_mul(37)
+            .wrapping_add(GIVEN.fetch_add(1, Ordering::Relaxed));
+        let port = PORTS.start + PORT_STEP * u16::try_from(step % steps).unwrap();
+        let is_free = |port| TcpListener::bind(("127.0.0.1", port)).is_ok();
+        if is_free(port) && is_free(port + 10) {
+            return port;
+        }
+    }
 }
 
 /// Where a program of a database is: Debian keeps those of `PostgreSQL` out of the `PATH`.

@@ -1,23 +1,14 @@
 //! Whole Skyways: `up` in one process, or a process per service.
 
-use std::net::TcpListener;
 use std::path::Path;
 use std::sync::{Arc, Weak};
 
+use testing::free_port;
 use tokio::sync::Mutex;
 
 use super::http::Rest;
 use super::process::Process;
 use super::wait;
-
-/// A port that nobody has now. Chosen by the system, which does not give it out again soon.
-pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
-}
 
 /// A running `skyway up`, ready.
 #[derive(Debug)]
@@ -37,7 +28,7 @@ pub(crate) struct Up {
 impl Up {
     /// Starts one of its own for a test that stops or watches it.
     pub(crate) async fn start(environment: &[(&str, &str)]) -> Self {
-        let search = free_ports_ten_apart();
+        let search = free_port();
         let (gateway, admin) = (free_port(), free_port());
         let others = [free_port(), free_port(), free_port()];
         let [booking, orchestration, identity] = others.map(|port| format!("127.0.0.1:{port}"));
@@ -94,18 +85,6 @@ impl Up {
         let up = Arc::new(Self::start(&[]).await);
         *running = Arc::downgrade(&up);
         up
-    }
-}
-
-fn free_ports_ten_apart() -> u16 {
-    loop {
-        let port = free_port();
-        let next = port
-            .checked_add(10)
-            .map(|next| TcpListener::bind(("127.0.0.1", next)));
-        if matches!(next, Some(Ok(_))) {
-            return port;
-        }
     }
 }
 

@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 use sea_orm::{ConnectionTrait as _, Database, DatabaseConnection, Statement};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use testing::free_port;
 
-use super::cluster::{free_port, ready};
+use super::cluster::ready;
 use super::http::{Answer, Rest};
 use super::process::Process;
 
