@@ -13,8 +13,8 @@ use std::{
 };
 
 use sea_orm::{
-    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend,
-    DbErr, SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    AccessMode, ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction,
+    DbBackend, DbErr, IsolationLevel, SqliteTransactionMode, TransactionOptions, TransactionTrait,
     sqlx::{
         Executor,
         sqlite::{SqliteJournalMode, SqliteSynchronous},
@@ -117,6 +117,22 @@ impl Db {
     pub async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
         Span::current().record("db.system.name", self.system());
         begin(&self.writer).await
+    }
+
+    /// Begins a transaction that only reads, and sees everything as of one instant: what belongs together
+    /// is not torn by a change between two statements. It needs no commit.
+    ///
+    /// # Errors
+    /// Where no connection can be had.
+    pub async fn snapshot(&self) -> Result<DatabaseTransaction, DbErr> {
+        // A deferred transaction of SQLite is one by nature, and knows no levels.
+        let levels = self.backend() != DbBackend::Sqlite;
+        let options = TransactionOptions {
+            isolation_level: levels.then_some(IsolationLevel::RepeatableRead),
+            access_mode: levels.then_some(AccessMode::ReadOnly),
+            ..TransactionOptions::default()
+        };
+        self.reader.begin_with_options(options).await
     }
 
     /// What kind of database it is.

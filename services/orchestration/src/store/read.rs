@@ -1,7 +1,7 @@
 //! Trips as they are read: lists, logs, and pages for the audit.
 
 use durable::retry;
-use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
 
 use super::{
     entity::{key, log, trip},
@@ -35,21 +35,21 @@ impl Store {
                     .add(same_time),
             );
         }
-        let rows = query
+        let newest_first = query
             .order_by_desc(trip::Column::Created)
-            .order_by_desc(trip::Column::Id)
-            .limit(most)
-            .all(self.db.reader())
-            .await?;
-        self.with_bookings(rows).await
+            .order_by_desc(trip::Column::Id);
+        self.trips(newest_first.limit(most)).await
     }
 
-    async fn with_bookings(&self, rows: Vec<trip::Model>) -> Result<Vec<Trip>, SqlError> {
+    /// The trips that a query finds, each with its flights as of the same instant.
+    async fn trips(&self, query: Select<trip::Entity>) -> Result<Vec<Trip>, SqlError> {
+        let tx = self.db.snapshot().await?;
+        let rows = query.all(&tx).await?;
         if rows.is_empty() {
             return Ok(Vec::new());
         }
         let ids = rows.iter().map(|row| row.id.clone());
-        let bookings = bookings_of(self.db.reader(), ids).await?;
+        let bookings = bookings_of(&tx, ids).await?;
         row::trips(rows, bookings)
     }
 
@@ -64,13 +64,10 @@ impl Store {
     }
 
     async fn page_once(&self, after: &str, most: u64) -> Result<Vec<Trip>, SqlError> {
-        let rows = trip::Entity::find()
+        let by_id = trip::Entity::find()
             .filter(trip::Column::Id.gt(after))
-            .order_by_asc(trip::Column::Id)
-            .limit(most)
-            .all(self.db.reader())
-            .await?;
-        self.with_bookings(rows).await
+            .order_by_asc(trip::Column::Id);
+        self.trips(by_id.limit(most)).await
     }
 
     async fn keys_once(

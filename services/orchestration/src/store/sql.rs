@@ -111,13 +111,11 @@ impl Store {
     }
 
     async fn get_once(&self, trip_id: &str) -> Result<Option<Trip>, SqlError> {
-        let Some(row) = trip::Entity::find_by_id(trip_id)
-            .one(self.db.reader())
-            .await?
-        else {
+        let tx = self.db.snapshot().await?;
+        let Some(row) = trip::Entity::find_by_id(trip_id).one(&tx).await? else {
             return Ok(None);
         };
-        let bookings = bookings_of(self.db.reader(), [trip_id.to_owned()]).await?;
+        let bookings = bookings_of(&tx, [trip_id.to_owned()]).await?;
         Ok(row::trips(vec![row], bookings)?.pop())
     }
 

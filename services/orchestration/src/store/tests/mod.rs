@@ -323,6 +323,34 @@ async fn what_was_done_by_a_first_run_is_recognised_by_the_second() {
     .await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_trip_is_read_half_changed() {
+    testing_each(async |store| {
+        for round in 0..40 {
+            let id = format!("t{round}");
+            let (trip, lease) = create(&store, &id, 1_000 + round).await;
+            let (held, sold) = (confirming(&trip), confirmed(&trip));
+            advance(&store, &lease, TripState::Holding, &held, None).await;
+            let writer = tokio::spawn({
+                let (store, sold) = (store.clone(), sold.clone());
+                async move { advance(&store, &lease, TripState::Confirming, &sold, None).await }
+            });
+            loop {
+                let got = store.trip_get(&id).await.unwrap().unwrap();
+                let listed = store.trip_list(None, None, 1).await.unwrap().remove(0);
+                for read in [&got, &listed] {
+                    assert!(*read == held || *read == sold, "{read:?}");
+                }
+                if got == sold {
+                    break;
+                }
+            }
+            writer.await.unwrap();
+        }
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn lists_go_from_new_to_old_page_by_page() {
     testing_each(async |store| {
