@@ -47,18 +47,41 @@ pub struct Cursor {
     pub id: String,
 }
 
+/// Holds of one cabin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lot {
+    /// The cabin.
+    pub cabin: CabinKey,
+    /// Who wants seats of it, in the order of their arrival.
+    pub holds: Vec<NewHold>,
+}
+
 /// What came of several holds, in their order.
 pub type Holds = Vec<Result<Booking, HoldError>>;
 
 /// Keeps seats and bookings: one method is one transaction, and may be called again after a failure.
 pub trait Store: Send + Sync + 'static {
-    /// Holds seats of one cabin for several at once; none where the cabin is not known yet.
+    /// Holds seats of several cabins, each of them once and in their order, for several at once; none for a cabin
+    /// that is not known yet.
+    fn hold_lots(
+        &self,
+        lots: &[Lot],
+        now: i64,
+    ) -> impl Future<Output = Result<Vec<Option<Holds>>, StoreError>> + Send;
+
+    /// Holds seats of one cabin.
     fn hold(
         &self,
         cabin: &CabinKey,
         holds: &[NewHold],
         now: i64,
-    ) -> impl Future<Output = Result<Option<Holds>, StoreError>> + Send;
+    ) -> impl Future<Output = Result<Option<Holds>, StoreError>> + Send {
+        async move {
+            let (cabin, holds) = (cabin.clone(), holds.to_vec());
+            let mut outcomes = self.hold_lots(&[Lot { cabin, holds }], now).await?;
+            Ok(outcomes.pop().flatten())
+        }
+    }
 
     /// Makes a cabin known; one that is known already stays as it is.
     fn open_cabin(
@@ -170,21 +193,19 @@ pub(crate) mod testing {
 
     impl Store for Granting {
         /// Fails in a way that nobody foresaw where one is called "panic".
-        async fn hold(
-            &self,
-            cabin: &CabinKey,
-            holds: &[NewHold],
-            _: i64,
-        ) -> Result<Option<Holds>, StoreError> {
-            let ids: Vec<_> = holds.iter().map(|hold| hold.id.clone()).collect();
+        async fn hold_lots(&self, lots: &[Lot], _: i64) -> Result<Vec<Option<Holds>>, StoreError> {
+            let holds = lots.iter().flat_map(|lot| &lot.holds);
+            let ids: Vec<_> = holds.map(|hold| hold.id.clone()).collect();
             let panics = ids.iter().any(|id| id == "panic");
             self.transactions.lock().unwrap().push(ids);
             self.gate.acquire().await.unwrap().forget();
             assert!(!panics, "scripted");
-            let granted = holds
-                .iter()
-                .map(|hold| Ok(hold.booking(cabin, String::new())));
-            Ok(Some(granted.collect()))
+            let granted = |lot: &Lot| {
+                let holds = lot.holds.iter();
+                let granted = holds.map(|hold| Ok(hold.booking(&lot.cabin, String::new())));
+                Some(granted.collect())
+            };
+            Ok(lots.iter().map(granted).collect())
         }
 
         async fn inventory(

@@ -1,4 +1,4 @@
-//! The transaction that holds seats: of one cabin, for as many as wait.
+//! The transaction that holds seats: of a cabin or some, for as many as wait.
 
 use sea_orm::{
     ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, ExprTrait, QueryFilter, QuerySelect,
@@ -17,74 +17,95 @@ use crate::domain::{
     hold::{Decision, NewHold, decide},
     inventory::{CabinKey, Delta, Inventory},
     locator,
-    ports::Holds,
+    ports::{Holds, Lot},
 };
 
 impl Sql {
     /// `simply` tries without looking first: nearly always nobody has asked before and the seats are there.
     pub(super) async fn hold_once(
         &self,
-        cabin: &CabinKey,
-        holds: &[NewHold],
+        lots: &[Lot],
         now: i64,
         simply: bool,
-    ) -> Result<Option<Holds>, Failure> {
+    ) -> Result<Vec<Option<Holds>>, Failure> {
         let tx = self.db.begin().await?;
-        let all = || holds.iter().map(|hold| hold.seats).sum();
-        let taken = if simply {
-            self.take(&tx, cabin, all(), now).await?
-        } else {
-            None
-        };
-        let (seats, decisions) = if let Some(seats) = taken {
-            (seats, vec![Decision::Grant; holds.len()])
-        } else if let Some(looked) = self.look(&tx, cabin, holds, now).await? {
-            looked
-        } else {
-            tx.rollback().await?;
-            return Ok(None);
-        };
-        let answers = self.answers(cabin, holds, decisions);
-        let granted: Vec<_> = answers.iter().filter_map(Answer::granted).collect();
+        let mut cabins = Vec::with_capacity(lots.len());
+        let mut outcomes = Vec::with_capacity(lots.len());
+        let mut granted: Vec<Booking> = Vec::new();
+        for lot in lots {
+            let decided = self.decided(&tx, lot, &granted, now, simply).await?;
+            let Some((seats, decisions)) = decided else {
+                outcomes.push(None);
+                continue;
+            };
+            let answers = self.answers(lot, decisions);
+            let before = granted.len();
+            granted.extend(answers.iter().filter_map(Answer::granted).cloned());
+            if granted.len() > before {
+                cabins.push(seats);
+            }
+            outcomes.push(Some(Answer::all(answers)));
+        }
         if granted.is_empty() {
             tx.rollback().await?;
         } else {
-            booking::Entity::insert_many(granted.into_iter().map(row::new_booking))
+            booking::Entity::insert_many(granted.iter().map(row::new_booking))
                 .exec_without_returning(&tx)
                 .await?;
-            self.commit(tx, now, [seats]).await?;
+            self.commit(tx, now, cabins).await?;
         }
-        Ok(Some(Answer::all(answers)))
+        Ok(outcomes)
     }
 
-    /// Decides under the cabin's lock, and takes the seats that are granted. None where the cabin is not known.
+    /// Decides about a lot, and takes the seats that are granted. None where the cabin is not known.
+    async fn decided(
+        &self,
+        tx: &DatabaseTransaction,
+        lot: &Lot,
+        granted: &[Booking],
+        now: i64,
+        simply: bool,
+    ) -> Result<Option<(Inventory, Vec<Decision>)>, Failure> {
+        if simply {
+            let all = lot.holds.iter().map(|hold| hold.seats).sum();
+            if let Some(seats) = self.take(tx, &lot.cabin, all, now).await? {
+                return Ok(Some((seats, vec![Decision::Grant; lot.holds.len()])));
+            }
+        }
+        self.look(tx, lot, granted, now).await
+    }
+
+    /// The same under the cabin's lock. `granted` are holds of other cabins in this transaction, which the
+    /// database does not know yet.
     async fn look(
         &self,
         tx: &DatabaseTransaction,
-        cabin: &CabinKey,
-        holds: &[NewHold],
+        lot: &Lot,
+        granted: &[Booking],
         now: i64,
     ) -> Result<Option<(Inventory, Vec<Decision>)>, Failure> {
-        let Some(seats) = of_cabin(cabin).lock_exclusive().one(tx).await? else {
+        let Some(seats) = of_cabin(&lot.cabin).lock_exclusive().one(tx).await? else {
             return Ok(None);
         };
         let seats = row::inventory(seats)?;
-        let ids = holds.iter().map(|hold| hold.id.as_str());
+        let ids = lot.holds.iter().map(|hold| hold.id.as_str());
         let known = booking::Entity::find()
             .filter(booking::Column::BookingId.is_in(ids))
             .all(tx)
             .await?;
-        let decisions = decide(&seats, &row::bookings(known)?, holds, now);
-        let granted = decisions
+        let mut known = row::bookings(known)?;
+        known.extend_from_slice(granted);
+        let decisions = decide(&seats, &known, &lot.holds, now);
+        let wanted = decisions
             .iter()
-            .zip(holds)
+            .zip(&lot.holds)
             .filter(|(decision, _)| **decision == Decision::Grant)
             .map(|(_, hold)| hold.seats)
             .sum();
-        if granted == 0 {
+        if wanted == 0 {
             return Ok(Some((seats, decisions)));
         }
-        let seats = self.take(tx, cabin, granted, now).await?;
+        let seats = self.take(tx, &lot.cabin, wanted, now).await?;
         Ok(Some((seats.ok_or(Failure::Conflict)?, decisions)))
     }
 
@@ -111,20 +132,15 @@ impl Sql {
         self.updated(tx, cabin, update).await
     }
 
-    fn answers(
-        &self,
-        cabin: &CabinKey,
-        holds: &[NewHold],
-        decisions: Vec<Decision>,
-    ) -> Vec<Answer> {
+    fn answers(&self, lot: &Lot, decisions: Vec<Decision>) -> Vec<Answer> {
         let answer = |(hold, decision): (&NewHold, Decision)| match decision {
             Decision::Grant => {
-                Answer::Granted(hold.booking(cabin, locator::from_random((self.random)())))
+                Answer::Granted(hold.booking(&lot.cabin, locator::from_random((self.random)())))
             }
             Decision::Answer(answer) => Answer::Known(answer),
             Decision::SameAs(place) => Answer::SameAs(place),
         };
-        holds.iter().zip(decisions).map(answer).collect()
+        lot.holds.iter().zip(decisions).map(answer).collect()
     }
 }
 

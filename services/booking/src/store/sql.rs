@@ -1,6 +1,6 @@
 //! Seats and bookings in a database: one method is one transaction.
 //!
-//! Locks are taken in one order: bookings, then cabins by name. A hold takes its cabin first, but
+//! Locks are taken in one order: bookings, then cabins by name. A hold takes its cabins first, but
 //! only adds bookings. Where two transactions block each other all the same, the database ends one and
 //! it is done again.
 
@@ -26,9 +26,8 @@ use crate::domain::{
     audit::Check,
     booking::{Booking, Event, State, Viewer},
     error::ChangeError,
-    hold::NewHold,
     inventory::{CabinKey, Delta, Inventory},
-    ports::{Cursor, Holds, Store, StoreError},
+    ports::{Cursor, Holds, Lot, Store, StoreError},
 };
 
 /// Topic of the outbox where every change of a cabin's seats is told.
@@ -133,17 +132,12 @@ pub(super) fn update_cabin(cabin: &CabinKey, delta: Delta) -> UpdateMany<invento
 }
 
 impl Store for Sql {
-    async fn hold(
-        &self,
-        cabin: &CabinKey,
-        holds: &[NewHold],
-        now: i64,
-    ) -> Result<Option<Holds>, StoreError> {
+    async fn hold_lots(&self, lots: &[Lot], now: i64) -> Result<Vec<Option<Holds>>, StoreError> {
         let mut simply = true;
         retry("booking.hold", || {
             // What went wrong may be that somebody has asked before: then it must look.
             let first = std::mem::take(&mut simply);
-            self.hold_once(cabin, holds, now, first)
+            self.hold_once(lots, now, first)
         })
         .await
         .map_err(unavailable)

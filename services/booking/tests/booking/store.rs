@@ -11,7 +11,7 @@ use booking::{
         error::{ChangeError, HoldError},
         hold::NewHold,
         inventory::CabinKey,
-        ports::{Cursor, Store},
+        ports::{Cursor, Lot, Store},
     },
     store::{INVENTORY, Migrator, Sql},
 };
@@ -91,6 +91,44 @@ async fn a_batch_gives_what_fits_by_arrival() {
         assert_eq!(counts(&store, &cabin).await, (5, 0));
         // Who has seats is told so although none are left.
         assert_eq!(holds(&store, &cabin, &[hold("c", 3)]).await[0], answers[2]);
+        assert_promises_kept(&store, 0).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn cabins_that_share_a_transaction_do_not_share_their_fate() {
+    each_database(async |url| {
+        let (store, cabin) = with_seats(&url, 3).await;
+        let (full, unknown) = (
+            economy("AS22-2026-12-08-SEA"),
+            economy("AS23-2026-12-09-SEA"),
+        );
+        store.open_cabin(&full, 1, DEPARTURE).await.unwrap();
+        let lot = |cabin: &CabinKey, holds: &[NewHold]| Lot {
+            cabin: cabin.clone(),
+            holds: holds.to_vec(),
+        };
+        let lots = [
+            lot(&cabin, &[hold("a", 1), hold("b", 2)]),
+            lot(&full, &[hold("c", 2), hold("b", 1), hold("d", 1)]),
+            lot(&unknown, &[hold("e", 1)]),
+        ];
+        for _ in 0..2 {
+            let outcomes = store.hold_lots(&lots, 0).await.unwrap();
+            let [Some(first), Some(second), None] = &outcomes[..] else {
+                panic!("{outcomes:?}");
+            };
+            assert!(first.iter().all(Result::is_ok), "{first:?}");
+            assert!(
+                matches!(second[0], Err(HoldError::SoldOut { wanted: 2, .. })),
+                "{second:?}"
+            );
+            assert_eq!(second[1], Err(HoldError::IdReused { id: "b".into() }));
+            assert!(second[2].is_ok(), "{second:?}");
+            assert_eq!(counts(&store, &cabin).await, (3, 0));
+            assert_eq!(counts(&store, &full).await, (1, 0));
+        }
         assert_promises_kept(&store, 0).await;
     })
     .await;
