@@ -9,6 +9,7 @@ mod envoy;
 mod gateway;
 mod load;
 mod process;
+mod trips;
 
 use std::path::{Path, PathBuf};
 
