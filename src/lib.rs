@@ -7,7 +7,7 @@
 
 pub mod rt;
 
-pub use skyway::{booking, identity, operations, orchestration, search};
+pub use skyway::{booking, identity, mail, operations, orchestration, search};
 
 /// Includes the file `$name` that the build script generated.
 macro_rules! generated {
@@ -46,6 +46,21 @@ pub mod skyway {
         pub mod v1 {
             generated!("skyway.identity.v1.rs");
             generated!("skyway.identity.v1.routes.rs");
+        }
+    }
+    /// Mails and the queue before them.
+    pub mod mail {
+        /// `skyway.mail.v1`.
+        #[allow(
+            missing_docs,
+            unreachable_pub,
+            clippy::pedantic,
+            rustdoc::all,
+            reason = "generated; documented in the contracts"
+        )]
+        pub mod v1 {
+            generated!("skyway.mail.v1.rs");
+            generated!("skyway.mail.v1.routes.rs");
         }
     }
     /// What every service answers about itself.
@@ -143,7 +158,9 @@ pub const OPENAPI: &str = include_str!(concat!(env!("OUT_DIR"), "/openapi.json")
 pub static SERVICES: &[&rt::route::Service] = &[
     &booking::v1::BOOKING_SERVICE,
     &identity::v1::IDENTITY_SERVICE,
+    &mail::v1::MAIL_SERVICE,
     &operations::v1::AUDIT_SERVICE,
+    &operations::v1::CRON_SERVICE,
     &orchestration::v1::TRIP_SERVICE,
     &search::v1::SEARCH_SERVICE,
 ];

@@ -61,6 +61,8 @@ pub struct Method {
     pub idempotency: Idempotency,
     /// Whether it takes an idempotency key.
     pub key: KeyRule,
+    /// Which services the gateway asks.
+    pub spread: Spread,
     /// REST bindings; the first is the main one.
     pub bindings: Vec<Binding>,
 }
@@ -92,6 +94,15 @@ pub enum KeyRule {
     None,
     Required,
     Optional,
+}
+
+/// Which services the gateway asks, where several serve the same contract.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)] // explained in skyway/policy/v1/policy.proto
+pub enum Spread {
+    None,
+    Merged,
+    Found,
 }
 
 /// A REST binding whose fields are resolved.
@@ -301,6 +312,7 @@ fn method(descriptor: MethodDescriptor, diagnostics: &mut Diagnostics) -> Method
         deadline: policy.deadline,
         idempotency: policy::idempotency(&descriptor),
         key: policy.key,
+        spread: policy.spread,
         bindings,
         descriptor,
     }

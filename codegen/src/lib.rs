@@ -29,7 +29,8 @@ mod stubs;
 use std::{fs, io, path::Path};
 
 pub use contract::{
-    Access, Binding, Body, Contract, Idempotency, KeyRule, Message, Method, Service, Variable,
+    Access, Binding, Body, Contract, Idempotency, KeyRule, Message, Method, Service, Spread,
+    Variable,
 };
 pub use diagnostics::{Diagnostic, Diagnostics};
 pub use rules::{FieldRules, ValueRule};

@@ -6,7 +6,7 @@ use prost_reflect::{DynamicMessage, MethodDescriptor, ReflectMessage as _};
 use prost_types::method_options::IdempotencyLevel;
 
 use crate::{
-    Access, Diagnostics, Idempotency, KeyRule,
+    Access, Diagnostics, Idempotency, KeyRule, Spread,
     diagnostics::{METHOD_OPTIONS, Place},
 };
 
@@ -21,6 +21,7 @@ pub(crate) struct Policy {
     pub(crate) access: Access,
     pub(crate) deadline: Option<Duration>,
     pub(crate) key: KeyRule,
+    pub(crate) spread: Spread,
 }
 
 /// Reads the policy of `method`. A method without one, or without an access rule, is a mistake.
@@ -47,6 +48,7 @@ pub(crate) fn of(method: &MethodDescriptor, diagnostics: &mut Diagnostics) -> Po
             access: Access::Mesh,
             deadline: None,
             key: KeyRule::None,
+            spread: Spread::None,
         };
     };
     let access = access(&policy).unwrap_or_else(|| {
@@ -78,10 +80,15 @@ pub(crate) fn of(method: &MethodDescriptor, diagnostics: &mut Diagnostics) -> Po
         let message = format!("a method that takes an idempotency key has a field {KEY_FIELD}");
         diagnostics.add(&place, message);
     }
+    let spread = spread(&policy);
+    if spread != Spread::None && streams {
+        diagnostics.add(&place, "a stream comes from one service; leave spread out");
+    }
     Policy {
         access,
         deadline,
         key,
+        spread,
     }
 }
 
@@ -91,6 +98,15 @@ fn key(policy: &DynamicMessage) -> KeyRule {
         Some(1) => KeyRule::Required,
         Some(2) => KeyRule::Optional,
         _ => KeyRule::None,
+    }
+}
+
+fn spread(policy: &DynamicMessage) -> Spread {
+    let spread = policy.get_field_by_name("spread");
+    match spread.and_then(|spread| spread.as_enum_number()) {
+        Some(1) => Spread::Merged,
+        Some(2) => Spread::Found,
+        _ => Spread::None,
     }
 }
 

@@ -85,7 +85,7 @@ fn refuse(fault: Fault) -> Failure {
 
 #[cfg(test)]
 mod tests {
-    use contracts::rt::route::KeyRule;
+    use contracts::rt::route::{KeyRule, Spread};
     use mesh::seal::Key;
 
     use super::*;
@@ -126,6 +126,7 @@ mod tests {
                 deadline: None,
                 idempotency,
                 key: KeyRule::None,
+                spread: Spread::None,
                 bindings: &[],
             };
             let config = Config {

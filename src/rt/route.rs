@@ -38,6 +38,8 @@ pub struct Method {
     pub idempotency: Idempotency,
     /// Whether it takes an idempotency key.
     pub key: KeyRule,
+    /// Which services the gateway asks.
+    pub spread: Spread,
     /// REST bindings; the first is the main one.
     pub bindings: &'static [Binding],
 }
@@ -73,6 +75,18 @@ pub enum KeyRule {
     Required,
     /// A call without one is as good.
     Optional,
+}
+
+/// Which services the gateway asks, where several serve the same contract; the meaning of each is in
+/// `skyway/policy/v1/policy.proto`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spread {
+    /// That of the method's own area.
+    None,
+    /// All, for all of their answers.
+    Merged,
+    /// All, for the answer of the one that does not say `NOT_FOUND`.
+    Found,
 }
 
 /// A REST binding of a method, from `google.api.http`.

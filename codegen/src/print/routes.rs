@@ -76,6 +76,7 @@ fn method(method: &Method) -> String {
                 deadline: {deadline},
                 idempotency: Idempotency::{idempotency:?},
                 key: KeyRule::{key:?},
+                spread: Spread::{spread:?},
                 bindings: &[
 {bindings}                ],
             }},
@@ -89,6 +90,7 @@ fn method(method: &Method) -> String {
         access = method.access,
         idempotency = method.idempotency,
         key = method.key,
+        spread = method.spread,
     )
 }
 

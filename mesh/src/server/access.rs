@@ -38,7 +38,7 @@ pub(super) async fn check<B>(
 mod tests {
     use contracts::{
         rt::{
-            route::{Access, Idempotency, KeyRule},
+            route::{Access, Idempotency, KeyRule, Spread},
             schema::Described,
         },
         search::v1::GetFlightRequest,
@@ -67,6 +67,7 @@ mod tests {
             deadline: None,
             idempotency: Idempotency::Unknown,
             key: KeyRule::None,
+            spread: Spread::None,
             bindings: &[],
         }
     }

@@ -35,6 +35,7 @@ static CAREFUL: Service = Service {
         deadline: Some(Duration::from_secs(5)),
         idempotency: Idempotency::Unknown,
         key: contracts::rt::route::KeyRule::None,
+        spread: contracts::rt::route::Spread::None,
         bindings: &[],
     }],
 };

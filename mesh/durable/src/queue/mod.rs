@@ -4,13 +4,15 @@
 //! of readers follow it, each from where it began. It promises that a reader sees every message at
 //! least once, and those of one aggregate in their order unless two of them are committed within a
 //! blink of each other; payloads therefore carry a version. Work that exactly one process must
-//! do, such as a mail, will be a consumer group beside it.
+//! do, such as a mail, is in a [`Queue`] beside it.
 
 mod sql;
+mod work;
 
 use sea_orm::DbErr;
 
 pub use sql::{SqlFollower, SqlLog};
+pub use work::{DeadLetter, Delivery, Depth, NewMessage, Queue, QueueError};
 
 /// A message as it was enqueued.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -106,6 +106,7 @@ pub(super) fn overview(
         message: missing.message,
     };
     message::TripOverview {
+        mails: Vec::new(),
         trip: Some(self::trip(trip)),
         flights: flights.flights,
         timeline: log.into_iter().map(entry).collect(),
