@@ -6,12 +6,19 @@
 //! blink of each other; payloads therefore carry a version. Work that exactly one process must
 //! do, such as a mail, is in a [`Queue`] beside it.
 
+mod any;
+mod gauges;
+mod rate;
 mod sql;
+mod table;
 mod work;
 
 use sea_orm::DbErr;
 
+pub use any::{AnyQueue, OpenQueueError, dial, open};
+pub use gauges::record_depth;
 pub use sql::{SqlFollower, SqlLog};
+pub use table::SqlQueue;
 pub use work::{DeadLetter, Delivery, Depth, NewMessage, Queue, QueueError};
 
 /// A message as it was enqueued.

@@ -68,7 +68,7 @@ pub struct Depth {
     pub taken: u64,
     /// Dead letters.
     pub dead: u64,
-    /// When the oldest of the waiting and delayed ones was caused, Unix milliseconds.
+    /// When the oldest of those that are not dead was caused, Unix milliseconds.
     pub oldest: Option<i64>,
 }
 
