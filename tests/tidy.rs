@@ -30,6 +30,7 @@ const LAYERS: [(&str, &[&str], &str); 10] = [
             "contracts::search",
             "contracts::booking",
             "contracts::orchestration",
+            "contracts::mail",
         ],
         "it sees methods and tables, not a service's messages or database",
     ),
@@ -45,6 +46,7 @@ const LAYERS: [(&str, &[&str], &str); 10] = [
             "booking",
             "orchestration",
             "identity",
+            "mail",
             "durable",
             "sea_orm",
             "redis",
@@ -52,6 +54,8 @@ const LAYERS: [(&str, &[&str], &str); 10] = [
             "contracts::booking",
             "contracts::orchestration",
             "contracts::identity",
+            "contracts::mail",
+            "contracts::operations",
             "axum",
         ],
         "its routes are generated",
@@ -92,7 +96,7 @@ const LAYERS: [(&str, &[&str], &str); 10] = [
 ];
 
 /// Services never use each other's crates: they call each other through generated clients.
-const SERVICES: [&str; 4] = ["search", "booking", "orchestration", "identity"];
+const SERVICES: [&str; 5] = ["search", "booking", "orchestration", "mail", "identity"];
 
 /// Calls that only the edges make: time and the environment are handed down.
 const IMPURE: [&str; 5] = [

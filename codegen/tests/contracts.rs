@@ -92,6 +92,10 @@ fn every_method_needs_a_policy() {
         "service S {\n  rpc M(Request) returns (stream Request) {\n    option (skyway.policy.v1.method) = {access: ACCESS_USER, default_deadline: {seconds: 1}};\n  }\n}\n",
         &["3: a stream has no default deadline; leave default_deadline out"],
     );
+    refuses(
+        "service S {\n  rpc M(Request) returns (stream Request) {\n    option (skyway.policy.v1.method) = {access: ACCESS_USER, spread: SPREAD_MERGED};\n  }\n}\n",
+        &["3: a stream comes from one service; leave spread out"],
+    );
 }
 
 #[test]

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
-use contracts::rt::route::Access;
+use contracts::rt::route::{self, Access, Spread};
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, header};
-use mesh::client::Channel;
+use mesh::client::{Channel, Endpoints};
 use mesh::status::{Fault, Kind};
 use tokio_util::sync::CancellationToken;
 
@@ -19,7 +19,7 @@ use crate::connections::Client;
 use crate::observe::{Matched, RouteMetrics};
 use crate::pages::{self, Page};
 use crate::router::{Missing, Router};
-use crate::transcode::{self, Failure, Rpc, Shared};
+use crate::transcode::{self, Callee, Failure, Rpc, Service, Shared};
 use crate::{ServeError, access, panics};
 
 /// What all requests share.
@@ -79,38 +79,35 @@ impl App {
             router.add("GET", page.segments(), None, route);
         }
         for service in contracts::SERVICES {
-            let public = |method: &&contracts::rt::route::Method| {
+            let public = |method: &&route::Method| {
                 method.access != Access::Mesh
                     && !method.client_streaming
                     && !method.bindings.is_empty()
             };
-            let mut methods = service.methods.iter().filter(public).peekable();
-            if methods.peek().is_none() {
-                continue;
+            let methods = service.methods.iter().filter(public);
+            let (own, spread): (Vec<_>, Vec<_>) =
+                methods.partition(|method| method.spread == Spread::None);
+            if !own.is_empty() {
+                let area = service.name.split('.').nth(1).unwrap_or(service.name);
+                let endpoints = config.endpoints.get(area);
+                let endpoints = endpoints.ok_or_else(|| ServeError::NoEndpoints {
+                    area: area.to_owned(),
+                })?;
+                let channel = connect(service, endpoints);
+                add(&mut router, own, &Callee::One(channel.clone()));
+                upstreams.push(Upstream {
+                    channel,
+                    reached: AtomicBool::new(false),
+                });
             }
-            let area = service.name.split('.').nth(1).unwrap_or(service.name);
-            let endpoints = config.endpoints.get(area);
-            let endpoints = endpoints.ok_or_else(|| ServeError::NoEndpoints {
-                area: area.to_owned(),
-            })?;
-            let channel = Channel::connect(service, mesh::client::Config::new(endpoints.clone()));
-            for method in methods {
-                for binding in method.bindings {
-                    let uri = Uri::from_static(method.path);
-                    let rpc = Rpc {
-                        method,
-                        binding,
-                        uri,
-                        channel: channel.clone(),
-                    };
-                    let route = Route::new(binding.verb, binding.template, Target::Rpc(rpc));
-                    router.add(binding.verb, binding.segments, binding.custom_verb, route);
-                }
+            if !spread.is_empty() {
+                let services = config.endpoints.iter();
+                let services = services.map(|(area, endpoints)| Service {
+                    area: area.clone(),
+                    channel: connect(service, endpoints),
+                });
+                add(&mut router, spread, &Callee::All(services.collect()));
             }
-            upstreams.push(Upstream {
-                channel,
-                reached: AtomicBool::new(false),
-            });
         }
         let shared = Shared {
             limits: config.limits.clone(),
@@ -145,6 +142,26 @@ impl App {
     /// Says "not ready" from now on.
     pub(crate) fn drain(&self) {
         self.draining.store(true, Ordering::Relaxed);
+    }
+}
+
+fn connect(contract: &'static route::Service, endpoints: &Endpoints) -> Channel {
+    Channel::connect(contract, mesh::client::Config::new(endpoints.clone()))
+}
+
+/// Adds the routes of methods that are all called at `callee`.
+fn add(router: &mut Router<Route>, methods: Vec<&'static route::Method>, callee: &Callee) {
+    for method in methods {
+        for binding in method.bindings {
+            let rpc = Rpc {
+                method,
+                binding,
+                uri: Uri::from_static(method.path),
+                callee: callee.clone(),
+            };
+            let route = Route::new(binding.verb, binding.template, Target::Rpc(rpc));
+            router.add(binding.verb, binding.segments, binding.custom_verb, route);
+        }
     }
 }
 

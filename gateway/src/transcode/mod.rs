@@ -7,10 +7,14 @@ pub(crate) mod error;
 pub(crate) mod frames;
 pub mod request;
 mod response;
+mod spread;
 pub(crate) mod stream;
+
+use std::sync::Arc;
 
 use contracts::rt::route::{Binding, Body as Destination, Method};
 use http::{HeaderMap, HeaderValue, Response, StatusCode, Uri, header};
+use mesh::client::Channel;
 use mesh::status::{Fault, Kind};
 use tokio_util::sync::CancellationToken;
 
@@ -30,7 +34,24 @@ pub(crate) struct Rpc {
     pub(crate) binding: &'static Binding,
     /// The method's path, parsed once.
     pub(crate) uri: Uri,
-    pub(crate) channel: mesh::client::Channel,
+    pub(crate) callee: Callee,
+}
+
+/// Who is called.
+#[derive(Clone, Debug)]
+pub(crate) enum Callee {
+    /// The service of the method's area.
+    One(Channel),
+    /// Every service, as the method's `spread` says.
+    All(Arc<[Service]>),
+}
+
+/// One of several services that serve a method.
+#[derive(Debug)]
+pub(crate) struct Service {
+    /// Its area, for example `booking`.
+    pub(crate) area: String,
+    pub(crate) channel: Channel,
 }
 
 /// What calls have in common.
@@ -71,19 +92,25 @@ where
     if let Some(identity) = identity {
         identity.attach(upstream.headers_mut());
     }
-    let answer = tower::Service::call(&mut rpc.channel.clone(), upstream);
+    let failed = |status| Failure::upstream(&status, rpc.method);
+    let channel = match &rpc.callee {
+        Callee::One(channel) => channel,
+        Callee::All(services) => {
+            let max = shared.limits.message_bytes;
+            let answer = spread::call(rpc.method, services, &upstream, max).await;
+            return response::json(rpc, &answer.map_err(failed)?);
+        }
+    };
+    let answer = tower::Service::call(&mut channel.clone(), request::send(upstream));
     if !rpc.method.server_streaming {
-        let answer = answer
-            .await
-            .map_err(|status| Failure::upstream(&status, rpc.method))?;
-        return response::unary(rpc, answer, shared.limits.message_bytes).await;
+        let answer = answer.await.map_err(failed)?;
+        let message = response::one(answer, shared.limits.message_bytes).await;
+        return response::json(rpc, &message.map_err(failed)?);
     }
     match stream::Format::wanted(&head.headers) {
         stream::Format::Array => stream::array(rpc, answer, shared).await,
         format => {
-            let answer = answer
-                .await
-                .map_err(|status| Failure::upstream(&status, rpc.method))?;
+            let answer = answer.await.map_err(failed)?;
             stream::respond(rpc, answer, format, shared).await
         }
     }

@@ -189,8 +189,8 @@ pub(super) fn upstream(
     rpc: &Rpc,
     headers: &HeaderMap,
     message: Vec<u8>,
-) -> Result<Request<tonic::body::Body>, Failure> {
-    let mut request = Request::new(tonic::body::Body::new(Full::new(Bytes::from(message))));
+) -> Result<Request<Bytes>, Failure> {
+    let mut request = Request::new(Bytes::from(message));
     *request.method_mut() = http::Method::POST;
     *request.uri_mut() = rpc.uri.clone();
     *request.version_mut() = http::Version::HTTP_2;
@@ -221,6 +221,11 @@ pub(super) fn upstream(
         }
         _ => Ok(request),
     }
+}
+
+/// The call as a channel takes it.
+pub(super) fn send(request: Request<Bytes>) -> Request<tonic::body::Body> {
+    request.map(|message| tonic::body::Body::new(Full::new(message)))
 }
 
 fn is_timeout(value: &[u8]) -> bool {

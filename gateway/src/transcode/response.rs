@@ -14,28 +14,18 @@ use crate::body::Body;
 /// JSON is about this many times as long as the wire bytes that it says.
 const GROWTH: usize = 4;
 
-/// Answers with the one message of `answer`.
-pub(super) async fn unary<B>(
-    rpc: &Rpc,
-    answer: Response<B>,
-    max: usize,
-) -> Result<Response<Body>, Failure>
-where
-    B: http_body::Body<Data = Bytes>,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
-    let message = one(answer, max)
-        .await
-        .map_err(|status| Failure::upstream(&status, rpc.method))?;
+/// Answers with a message of the method's answer.
+pub(super) fn json(rpc: &Rpc, message: &[u8]) -> Result<Response<Body>, Failure> {
     let mut out = Vec::with_capacity(64 + GROWTH * message.len());
-    write(rpc.method, rpc.binding, &message, &mut out)
+    write(rpc.method, rpc.binding, message, &mut out)
         .map_err(|error| Failure::upstream(&unreadable(&error), rpc.method))?;
     let mut response = Response::new(Body::from(Bytes::from(out)));
     response.headers_mut().insert(header::CONTENT_TYPE, JSON);
     Ok(response)
 }
 
-async fn one<B>(answer: Response<B>, max: usize) -> Result<Bytes, Status>
+/// The one message of `answer`, which has at most `max` bytes.
+pub(super) async fn one<B>(answer: Response<B>, max: usize) -> Result<Bytes, Status>
 where
     B: http_body::Body<Data = Bytes>,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,

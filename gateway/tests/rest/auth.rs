@@ -3,13 +3,9 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
-use contracts::identity::v1::{JsonWebKey, JsonWebKeySet};
-use ed25519_dalek::SigningKey;
 use futures_util::stream;
 use http::{HeaderMap, Request, Response};
 use http_body::Frame;
@@ -17,17 +13,15 @@ use http_body_util::StreamBody;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use jsonwebtoken::{Algorithm, EncodingKey, Header};
-use mesh::auth::{AUDIENCE, Auth, Claims, Fetched, ISSUER, KeySource};
-use mesh::seal::Key;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::support::{Answer, Gateway, start_before};
+use crate::tokens;
 
-const SEED: [u8; 32] = [3; 32];
-/// What stands before the seed in PKCS #8 (RFC 8410).
-const PKCS8: [u8; 16] = *b"0.\x02\x01\0\x30\x05\x06\x03\x2b\x65\x70\x04\x22\x04\x20";
+fn token(life: i64) -> String {
+    tokens::token(&["user"], life)
+}
 
 /// What arrived at the service: path and headers.
 type Arrived = watch::Sender<Option<(String, HeaderMap)>>;
@@ -61,51 +55,12 @@ async fn anything(arrived: Arc<Arrived>) -> SocketAddr {
     address
 }
 
-/// The key that the tokens of these tests are signed with.
-#[derive(Debug)]
-struct Published;
-
-impl KeySource for Published {
-    fn fetch(&self) -> Fetched<'_> {
-        let public = SigningKey::from_bytes(&SEED).verifying_key();
-        let key = JsonWebKey {
-            kty: "OKP".into(),
-            crv: "Ed25519".into(),
-            kid: "k1".into(),
-            x: URL_SAFE_NO_PAD.encode(public.as_bytes()),
-            alg: "EdDSA".into(),
-            r#use: "sig".into(),
-        };
-        Box::pin(std::future::ready(Ok(JsonWebKeySet { keys: vec![key] })))
-    }
-}
-
-fn token(life: i64) -> String {
-    let now = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs();
-    let claims = Claims {
-        iss: ISSUER.into(),
-        aud: AUDIENCE.into(),
-        sub: "u1".into(),
-        sid: "s1".into(),
-        roles: vec!["user".into()],
-        iat: now,
-        exp: now.saturating_add_signed(life),
-    };
-    let der = [&PKCS8[..], &SEED].concat();
-    let header = Header {
-        kid: Some("k1".into()),
-        ..Header::new(Algorithm::EdDSA)
-    };
-    let key = EncodingKey::from_ed_der(&der);
-    jsonwebtoken::encode(&header, &claims, &key).unwrap()
-}
-
 /// A gateway that knows users, and what arrives behind it.
 async fn start() -> (Gateway, watch::Receiver<Option<(String, HeaderMap)>>) {
     let arrived = Arc::<Arrived>::default();
     let receiver = arrived.subscribe();
     let upstream = anything(arrived).await;
-    let auth = Auth::new(Key::new([9; 32])).with_key_source(Arc::new(Published));
+    let auth = tokens::auth();
     let (open, metadata) = (watch::channel(0).1, watch::channel(HeaderMap::new()).1);
     let gateway = start_before(upstream, |config| config.auth = Some(auth), open, metadata).await;
     while gateway.get("/readyz").await.status != 200 {

@@ -6,6 +6,8 @@ mod auth;
 mod errors;
 mod filters;
 mod limits;
+mod spread;
 mod streams;
 mod support;
+mod tokens;
 mod transcoding;

@@ -239,7 +239,7 @@ pub(crate) async fn start_before(
 ) -> Gateway {
     // Whatever the area: only what a test calls need be there.
     let endpoints: Endpoints = format!("static://{upstream}").parse().unwrap();
-    let areas = ["booking", "identity", "orchestration", "search"];
+    let areas = ["booking", "identity", "mail", "orchestration", "search"];
     let everywhere = areas.map(|area| (area.to_owned(), endpoints.clone()));
     let mut config = Config::new(BTreeMap::from(everywhere));
     change(&mut config);
