@@ -14,7 +14,12 @@ use crate::table::{Align, Table};
 use crate::{process, wire};
 
 /// The services that keep promises about data of their own. Search has none: it can be made anew.
-const AUDITED: [Service; 3] = [Service::Booking, Service::Orchestration, Service::Identity];
+const AUDITED: [Service; 4] = [
+    Service::Booking,
+    Service::Orchestration,
+    Service::Mail,
+    Service::Identity,
+];
 
 /// Has every service audit itself, and prints what they found.
 ///

@@ -20,6 +20,7 @@ pub(crate) fn serve(service: &Serve, config: &Config) -> anyhow::Result<()> {
         Serve::Search { .. } => replica(Service::Search, config),
         Serve::Booking { .. } => replica(Service::Booking, config),
         Serve::Orchestration { .. } => replica(Service::Orchestration, config),
+        Serve::Mail { .. } => replica(Service::Mail, config),
         Serve::Identity { .. } => replica(Service::Identity, config),
     }
 }

@@ -57,13 +57,13 @@ pub(crate) async fn replica(
     let listener = listener.into_tokio()?;
     let auth = auth(config)?;
     // Identity knows users by its own keys, and asks nobody.
-    let with_tokens = || auth.clone().with_tokens(peers.identity.clone());
+    let with_tokens = || auth.clone().with_tokens(peers[Service::Identity].clone());
     match service {
         Service::Search => {
             let mut settings = search(config);
             settings.server.auth = Some(with_tokens());
             let live = config.search.live_seats.0;
-            settings.booking = live.then(|| peers.booking.clone());
+            settings.booking = live.then(|| peers[Service::Booking].clone());
             let served = search::serve(settings, listener, shutdown).await;
             served.context("search")
         }
@@ -76,6 +76,11 @@ pub(crate) async fn replica(
             let settings = orchestration(config, peers, with_tokens());
             let served = orchestration::serve(settings, listener, shutdown).await;
             served.context("orchestration")
+        }
+        Service::Mail => {
+            let settings = mail(config, peers, with_tokens());
+            let served = mail::serve(settings, listener, shutdown).await;
+            served.context("mail")
         }
         Service::Identity => {
             let mut settings = identity(config, auth);
@@ -102,7 +107,7 @@ pub(crate) async fn gateway(
     settings.cors_origins.clone_from(origins);
     settings.drain_wait = config.drain_wait.0;
     settings.grace = config.grace.0;
-    settings.auth = Some(auth(config)?.with_tokens(peers.identity.clone()));
+    settings.auth = Some(auth(config)?.with_tokens(peers[Service::Identity].clone()));
     let admin = admin.map(Bound::into_tokio).transpose()?;
     let listener = listener.into_tokio()?;
     let served = gateway::serve(settings, listener, admin, shutdown).await;
@@ -120,7 +125,7 @@ pub(crate) fn search(config: &Config) -> search::Config {
 }
 
 fn booking(config: &Config, peers: &Peers, auth: Auth) -> booking::Config {
-    let mut settings = booking::Config::new(&config.data_dir, peers.search.clone());
+    let mut settings = booking::Config::new(&config.data_dir, peers[Service::Search].clone());
     settings.database_url = Some(config.database_url(Service::Booking));
     settings.max_connections = config.booking.max_connections.0.into();
     settings.hold_ttl = config.booking.hold_ttl.0;
@@ -130,11 +135,34 @@ fn booking(config: &Config, peers: &Peers, auth: Auth) -> booking::Config {
 }
 
 fn orchestration(config: &Config, peers: &Peers, auth: Auth) -> orchestration::Config {
-    let (search, booking) = (peers.search.clone(), peers.booking.clone());
+    let (search, booking) = (
+        peers[Service::Search].clone(),
+        peers[Service::Booking].clone(),
+    );
     let mut settings = orchestration::Config::new(&config.data_dir, search, booking);
     settings.database_url = Some(config.database_url(Service::Orchestration));
     settings.max_connections = config.orchestration.max_connections.0.into();
+    settings.mail = Some(peers[Service::Mail].clone());
+    settings.queue_url = config.queue_url();
     settings.offer_key = config.search.offer_key.as_ref().map(|key| key.0.clone());
+    settings.server.auth = Some(auth);
+    serving(&mut settings.server, config);
+    settings
+}
+
+fn mail(config: &Config, peers: &Peers, auth: Auth) -> mail::Config {
+    let set = &config.mail;
+    let mut settings = mail::Config::new(&config.data_dir, peers[Service::Search].clone());
+    settings.database_url = Some(config.database_url(Service::Mail));
+    settings.max_connections = set.max_connections.0.into();
+    settings.queue_url = config.queue_url();
+    settings.smtp_url = set.smtp_url.as_ref().map(|url| url.reveal().to_owned());
+    settings.from = set.from.to_string();
+    settings.reply_to = set.reply_to.as_ref().map(ToString::to_string);
+    settings.rate = set.rate.0;
+    settings.burst = set.burst.0.into();
+    settings.concurrency = set.concurrency.0.into();
+    settings.domain_concurrency = set.domain_concurrency.0.into();
     settings.server.auth = Some(auth);
     serving(&mut settings.server, config);
     settings

@@ -15,7 +15,7 @@ const USAGE: Option<i32> = Some(64);
 
 #[tokio::test]
 async fn a_bad_setting_is_one_line_that_names_its_key() {
-    let cases: [Case; 6] = [
+    let cases: [Case; 9] = [
         (
             &["up"],
             &[("SKYWAY_SEARCH_LISTN", "x")],
@@ -45,6 +45,21 @@ async fn a_bad_setting_is_one_line_that_names_its_key() {
             ],
             &[],
             "--database-url: not the URL of a database",
+        ),
+        (
+            &["up"],
+            &[("REDIS_URL", "a:s3cret@cache")],
+            "REDIS_URL: not the URL of a queue; write redis://",
+        ),
+        (
+            &["serve", "mail"],
+            &[("SMTP_URL", "mail")],
+            "SMTP_URL: not the URL of a mail server; write smtp://",
+        ),
+        (
+            &["serve", "mail"],
+            &[("SKYWAY_MAIL_RATE", "fast")],
+            "SKYWAY_MAIL_RATE: \"fast\" is not a number above 0",
         ),
         (
             &["check", "--config", "missing.toml"],
@@ -170,13 +185,15 @@ async fn check_shows_what_is_in_effect_and_dials_it() {
         up.process.directory().display()
     );
     let search = format!("static://{}", up.search.join(","));
-    let others = [&up.booking, &up.orchestration, &up.identity];
-    let [booking, orchestration, identity] = others.map(|address| format!("static://{address}"));
+    let others = [&up.booking, &up.orchestration, &up.mail, &up.identity];
+    let [booking, orchestration, mail, identity] =
+        others.map(|address| format!("static://{address}"));
     let environment = [
         ("SKYWAY_SEARCH_ENDPOINTS", search.as_str()),
         ("SKYWAY_SEARCH_DATABASE_URL", &database),
         ("SKYWAY_BOOKING_ENDPOINTS", &booking),
         ("SKYWAY_ORCHESTRATION_ENDPOINTS", &orchestration),
+        ("SKYWAY_MAIL_ENDPOINTS", &mail),
         ("SKYWAY_IDENTITY_ENDPOINTS", &identity),
     ];
     let good = Process::run(&["check", "--data-dir", "state"], &environment).await;
@@ -206,12 +223,24 @@ async fn check_shows_what_is_in_effect_and_dials_it() {
         );
     }
 
-    let nobody = format!("static://127.0.0.1:{}", testing::free_port());
-    let bad = Process::run(&["check"], &[("SKYWAY_SEARCH_ENDPOINTS", &nobody)]).await;
+    let nobody = format!("127.0.0.1:{}", testing::free_port());
+    let endpoints = format!("static://{nobody}");
+    let queue = format!("redis://:s3cret@{nobody}");
+    let smtp = format!("smtp://ada:s3cret@{nobody}");
+    let environment = [
+        ("SKYWAY_SEARCH_ENDPOINTS", endpoints.as_str()),
+        ("REDIS_URL", &queue),
+        ("SMTP_URL", &smtp),
+    ];
+    let bad = Process::run(&["check"], &environment).await;
     assert_eq!(bad.code, Some(1), "{bad:?}");
-    assert!(
-        bad.stdout.contains("FAILED  SKYWAY_SEARCH_ENDPOINTS"),
-        "{bad:?}"
-    );
+    for part in [
+        "FAILED  SKYWAY_SEARCH_ENDPOINTS",
+        &format!("FAILED  REDIS_URL redis://:***@{nobody}: cannot connect"),
+        &format!("FAILED  SMTP_URL smtp://ada:***@{nobody}: cannot connect"),
+    ] {
+        assert!(bad.stdout.contains(part), "{part} in {bad:?}");
+    }
+    assert!(!bad.stdout.contains("s3cret"), "{bad:?}");
     assert!(bad.stderr.contains("dependencies do not answer"), "{bad:?}");
 }

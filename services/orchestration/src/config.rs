@@ -19,6 +19,10 @@ pub struct Config {
     pub search: Endpoints,
     /// Where booking is.
     pub booking: Endpoints,
+    /// Where mail is, for overviews of trips; none by default.
+    pub mail: Option<Endpoints>,
+    /// `REDIS_URL`: the process queue that mails are ordered through; the file `queue.db` in `data_dir` by default.
+    pub queue_url: Option<String>,
     /// Opens offers, the same as search signs them with; by default made at first start and kept in `offer.key` in `data_dir`.
     pub offer_key: Option<Key>,
     /// How patient sagas are.
@@ -37,6 +41,8 @@ impl Config {
             max_connections: 16,
             search,
             booking,
+            mail: None,
+            queue_url: None,
             offer_key: None,
             saga: Options::default(),
             server: mesh::server::Config::new("orchestration"),

@@ -33,6 +33,12 @@ pub(crate) struct Up {
     /// Orchestration replicas, 1 to 64 [default: 1]
     #[arg(long, value_name = "COUNT")]
     orchestration_replicas: Option<String>,
+    /// The same for mail [default: 127.0.0.1:50054]
+    #[arg(long, value_name = "ADDRESS")]
+    mail_listen: Option<String>,
+    /// Mail replicas, 1 to 64 [default: 1]
+    #[arg(long, value_name = "COUNT")]
+    mail_replicas: Option<String>,
     /// The same for identity [default: 127.0.0.1:50055]
     #[arg(long, value_name = "ADDRESS")]
     identity_listen: Option<String>,
@@ -61,6 +67,8 @@ pub(crate) enum Serve {
         booking: BookingReplicas,
         #[command(flatten)]
         orchestration: OrchestrationReplicas,
+        #[command(flatten)]
+        mail: MailReplicas,
         #[command(flatten)]
         identity: IdentityReplicas,
     },
@@ -91,6 +99,17 @@ pub(crate) enum Serve {
         #[command(flatten)]
         booking: BookingReplicas,
         #[command(flatten)]
+        mail: MailReplicas,
+        #[command(flatten)]
+        identity: IdentityReplicas,
+    },
+    /// Sends what the others have queued as mails, and tells of them over gRPC
+    Mail {
+        #[command(flatten)]
+        replica: Replica,
+        #[command(flatten)]
+        search: SearchReplicas,
+        #[command(flatten)]
         identity: IdentityReplicas,
     },
     /// Serves users, sessions and the keys of their tokens over gRPC
@@ -103,7 +122,7 @@ pub(crate) enum Serve {
 /// Flags of every service behind the gateway.
 #[derive(Args, Debug)]
 pub(crate) struct Replica {
-    /// Where gRPC is served [default: 127.0.0.1 and port 50051 search, 50052 booking, 50053 orchestration, 50055 identity]
+    /// Where gRPC is served [default: 127.0.0.1 and port 50051 search, 50052 booking, 50053 orchestration, 50054 mail, 50055 identity]
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<String>,
     /// Its database: sqlite://, postgres:// or mysql:// [default: a file of its name in the data directory]
@@ -138,6 +157,14 @@ pub(crate) struct OrchestrationReplicas {
     orchestration_endpoints: Option<String>,
 }
 
+/// Where mail is.
+#[derive(Args, Debug)]
+pub(crate) struct MailReplicas {
+    /// Mail replicas [default: port 50054 here]
+    #[arg(long, value_name = "static://…|dns://…")]
+    mail_endpoints: Option<String>,
+}
+
 /// Where identity is.
 #[derive(Args, Debug)]
 pub(crate) struct IdentityReplicas {
@@ -168,6 +195,7 @@ impl Up {
                 &self.orchestration_listen,
                 &self.orchestration_replicas,
             ),
+            (Service::Mail, &self.mail_listen, &self.mail_replicas),
             (
                 Service::Identity,
                 &self.identity_listen,
@@ -196,6 +224,7 @@ impl Serve {
                 search,
                 booking,
                 orchestration,
+                mail,
                 identity,
             } => vec![
                 setting("gateway.listen", "--listen", listen),
@@ -207,6 +236,7 @@ impl Serve {
                     Service::Orchestration,
                     &orchestration.orchestration_endpoints,
                 ),
+                endpoints(Service::Mail, &mail.mail_endpoints),
                 endpoints(Service::Identity, &identity.identity_endpoints),
             ],
             Self::Search {
@@ -235,12 +265,25 @@ impl Serve {
                 replica,
                 search,
                 booking,
+                mail,
                 identity,
             } => replica.settings(
                 Service::Orchestration,
                 [
                     endpoints(Service::Search, &search.search_endpoints),
                     endpoints(Service::Booking, &booking.booking_endpoints),
+                    endpoints(Service::Mail, &mail.mail_endpoints),
+                    endpoints(Service::Identity, &identity.identity_endpoints),
+                ],
+            ),
+            Self::Mail {
+                replica,
+                search,
+                identity,
+            } => replica.settings(
+                Service::Mail,
+                [
+                    endpoints(Service::Search, &search.search_endpoints),
                     endpoints(Service::Identity, &identity.identity_endpoints),
                 ],
             ),

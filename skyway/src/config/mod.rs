@@ -4,6 +4,7 @@
 //! `section.key` is the variable `SKYWAY_SECTION_KEY`. Nothing below this module reads the
 //! environment.
 
+mod mails;
 mod secret;
 mod sections;
 mod services;
@@ -16,7 +17,7 @@ use figment::Figment;
 use serde::Deserialize;
 
 use sections::{
-    Booking, Client, Gateway, Identity, Log, Mesh, Orchestration, Search, Telemetry, Values,
+    Booking, Client, Gateway, Identity, Log, Mail, Mesh, Orchestration, Queue, Search, Telemetry,
 };
 
 pub(crate) use secret::masked;
@@ -49,6 +50,8 @@ pub(crate) struct Config {
     pub(crate) telemetry: Telemetry,
     /// What the services of one mesh share.
     pub(crate) mesh: Mesh,
+    /// The queue of work between services.
+    pub(crate) queue: Queue,
     /// The REST gateway.
     pub(crate) gateway: Gateway,
     /// The search service.
@@ -57,6 +60,8 @@ pub(crate) struct Config {
     pub(crate) booking: Booking,
     /// The orchestration service.
     pub(crate) orchestration: Orchestration,
+    /// The mail service.
+    pub(crate) mail: Mail,
     /// The identity service.
     pub(crate) identity: Identity,
     /// The commands that a traveller types.
@@ -64,14 +69,16 @@ pub(crate) struct Config {
 }
 
 /// Names of the sections, so that a variable's name can be split.
-const SECTIONS: [&str; 9] = [
+const SECTIONS: [&str; 11] = [
     "log",
     "telemetry",
     "mesh",
+    "queue",
     "gateway",
     "search",
     "booking",
     "orchestration",
+    "mail",
     "identity",
     "client",
 ];
@@ -86,10 +93,12 @@ impl Default for Config {
             log: Log::default(),
             telemetry: Telemetry::default(),
             mesh: Mesh::default(),
+            queue: Queue::default(),
             gateway: Gateway::default(),
             search: Search::default(),
             booking: Booking::default(),
             orchestration: Orchestration::default(),
+            mail: Mail::default(),
             identity: Identity::default(),
             client: Client::default(),
         }
@@ -100,7 +109,7 @@ impl Default for Config {
 #[derive(Debug)]
 pub(crate) struct Row {
     /// The key, `section.key`.
-    pub(crate) key: &'static str,
+    pub(crate) key: String,
     /// Its value; secrets are masked.
     pub(crate) value: String,
     /// The flag, variable or file that set it, or `default`.
@@ -119,10 +128,10 @@ impl Loaded {
     /// Every key in the order of `docs/skyway.toml`.
     pub(crate) fn rows(&self) -> Vec<Row> {
         let values = self.config.values();
-        let row = |(key, value)| Row {
+        let row = |(key, value): (String, String)| Row {
+            origin: source::origin(&self.figment, &key),
             key,
             value,
-            origin: source::origin(&self.figment, key),
         };
         values.into_iter().map(row).collect()
     }
@@ -165,28 +174,31 @@ impl Config {
         )))
     }
 
-    fn values(&self) -> Values {
+    /// Every key, `section.key`, with its value for people.
+    fn values(&self) -> Vec<(String, String)> {
         let threads = self.threads.map(|count| count.to_string());
-        let mut values = vec![
+        let threads = threads.unwrap_or_else(|| "one per CPU".to_owned());
+        let top = [
             ("data_dir", self.data_dir.display().to_string()),
-            (
-                "threads",
-                threads.unwrap_or_else(|| "one per CPU".to_owned()),
-            ),
+            ("threads", threads),
             ("drain_wait", self.drain_wait.to_string()),
             ("grace", self.grace.to_string()),
         ];
-        let database = |service| self.database_url(service);
-        values.extend(self.log.values());
-        values.extend(self.telemetry.values());
-        values.extend(self.mesh.values());
-        values.extend(self.gateway.values());
-        values.extend(self.search.values(&database(Service::Search)));
-        values.extend(self.booking.values(&database(Service::Booking)));
-        values.extend(self.orchestration.values(&database(Service::Orchestration)));
-        values.extend(self.identity.values(&database(Service::Identity)));
-        values.extend(self.client.values());
-        values
+        let mut sections = vec![
+            ("log", self.log.values()),
+            ("telemetry", self.telemetry.values()),
+            ("mesh", self.mesh.values()),
+            ("queue", self.queue.values()),
+            ("gateway", self.gateway.values()),
+        ];
+        sections.extend(Service::ALL.map(|service| (service.name(), self.values_of(service))));
+        sections.push(("client", self.client.values()));
+        let keys = sections.into_iter().flat_map(|(section, values)| {
+            let key = move |(key, value)| (format!("{section}.{key}"), value);
+            values.into_iter().map(key)
+        });
+        let top = top.map(|(key, value)| (key.to_owned(), value));
+        top.into_iter().chain(keys).collect()
     }
 }
 
@@ -244,8 +256,10 @@ mod tests {
             ("search.replicas", "5", "SKYWAY_SEARCH_REPLICAS"),
             ("search.endpoints", "static://127.0.0.1:50051", "default"),
             ("search.database_url", "sqlite:///flag/search.db", "default"),
+            ("mail.endpoints", "static://127.0.0.1:50054", "default"),
+            ("queue.url", "none", "default"),
         ] {
-            let expected = (key, value.to_owned(), origin.to_owned());
+            let expected = (key.to_owned(), value.to_owned(), origin.to_owned());
             assert!(shown.contains(&expected), "{expected:?} in {shown:?}");
         }
         let (_, listen, origin) = shown.iter().find(|row| row.0 == "search.listen").unwrap();
@@ -260,6 +274,11 @@ mod tests {
             ("RUST_LOG", "debug"),
             ("SKYWAY_SESSION_FILE", "/s.json"),
             ("SKYWAY_GATEWAY_URL", "http://skyway.example"),
+            ("REDIS_URL", "redis://cache:6379"),
+            ("SMTP_URL", "smtp://mail:1025"),
+            ("SKYWAY_MAIL_RATE", "12.5"),
+            ("SKYWAY_MAIL_FROM", "trips@skyway.example"),
+            ("SKYWAY_MAIL_LISTEN", "0.0.0.0:50054"),
         ];
         let config = load_toml("", &environment, vec![]).unwrap().config;
         assert_eq!(
@@ -269,6 +288,11 @@ mod tests {
         assert_eq!(config.log.filter, "debug");
         assert_eq!(config.client.session_file.as_deref(), Some("/s.json"));
         assert_eq!(config.gateway.url.to_string(), "http://skyway.example");
+        assert_eq!(config.queue_url().as_deref(), Some("redis://cache:6379"));
+        assert_eq!(config.mail.smtp_url.unwrap().reveal(), "smtp://mail:1025");
+        assert_eq!((config.mail.rate.0, config.mail.burst.0), (12.5, 50));
+        assert_eq!(config.mail.from.to_string(), "trips@skyway.example");
+        assert_eq!(config.mail.listen.to_string(), "0.0.0.0:50054");
     }
 
     #[test]
@@ -283,6 +307,9 @@ mod tests {
             ("SKYWAY_IDENTITY_ADMIN_PASSWORD", "s3cret"),
             ("SKYWAY_IDENTITY_KEY", &key),
             ("SKYWAY_MESH_KEY", &key),
+            ("REDIS_URL", "redis://:s3cret@cache:6379/1"),
+            ("SMTP_URL", "smtps://ada:s3cret@mail"),
+            ("SKYWAY_MAIL_DATABASE_URL", "mysql://ada:s3cret@db/mail"),
             ("SKYWAY_PASSWORD", "s3cret"),
             ("SKYWAY_SEARCH_OFFER_KEY", &key),
         ];
@@ -303,10 +330,52 @@ mod tests {
         );
     }
 
+    #[track_caller]
+    fn refuses(cases: &[Case]) {
+        for (toml, environment, expected) in cases {
+            assert_eq!(
+                load_toml(toml, environment, vec![]).unwrap_err(),
+                *expected,
+                "{toml} {environment:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_mistake_in_what_mails_need_is_too() {
+        refuses(&[
+            (
+                "",
+                &[("REDIS_URL", "cache:6379")],
+                "REDIS_URL: not the URL of a queue; write redis://user:password@host:6379",
+            ),
+            (
+                "",
+                &[("SMTP_URL", "mail")],
+                "SMTP_URL: not the URL of a mail server; write smtp://host:25, smtp://user:password@host:587?tls=required or smtps://user:password@host",
+            ),
+            (
+                "[mail]\nrate = 0",
+                &[],
+                "mail.rate in FILE: \"0\" is not a number above 0 and at most 10000",
+            ),
+            (
+                "",
+                &[("SKYWAY_MAIL_FROM", "Skyway")],
+                "SKYWAY_MAIL_FROM: \"Skyway\" is not a mail address; write trips@example.com or Skyway <trips@example.com>",
+            ),
+            (
+                "",
+                &[("SKYWAY_MAIL_BURST", "0")],
+                "SKYWAY_MAIL_BURST: \"0\" is not a number from 1 to 10000",
+            ),
+        ]);
+    }
+
     #[test]
     fn a_mistake_is_one_line_that_names_its_key() {
         let address = "write host:port, for example 127.0.0.1:50051";
-        let cases: [Case; 11] = [
+        refuses(&[
             (
                 "[search]\nlisten = 1",
                 &[],
@@ -325,7 +394,7 @@ mod tests {
             (
                 "serch = 1",
                 &[],
-                "serch in FILE: no such key; known here: data_dir, threads, drain_wait, grace, log, telemetry, mesh, gateway, search, booking, orchestration, identity, client",
+                "serch in FILE: no such key; known here: data_dir, threads, drain_wait, grace, log, telemetry, mesh, queue, gateway, search, booking, orchestration, mail, identity, client",
             ),
             (
                 "search = 1",
@@ -350,7 +419,7 @@ mod tests {
             (
                 "",
                 &[("SKYWAY_DATADIR", "x")],
-                "SKYWAY_DATADIR: no such key; known here: data_dir, threads, drain_wait, grace, log, telemetry, mesh, gateway, search, booking, orchestration, identity, client",
+                "SKYWAY_DATADIR: no such key; known here: data_dir, threads, drain_wait, grace, log, telemetry, mesh, queue, gateway, search, booking, orchestration, mail, identity, client",
             ),
             (
                 "",
@@ -362,14 +431,7 @@ mod tests {
                 &[("SKYWAY_IDENTITY_ADMIN_EMAIL", "ada@example.com")],
                 "SKYWAY_IDENTITY_ADMIN_PASSWORD: is none; SKYWAY_IDENTITY_ADMIN_EMAIL needs it",
             ),
-        ];
-        for (toml, environment, expected) in cases {
-            assert_eq!(
-                load_toml(toml, environment, vec![]).unwrap_err(),
-                expected,
-                "{toml} {environment:?}"
-            );
-        }
+        ]);
         let flags = vec![flag("grace", "--grace", "10")];
         let error = load_toml("", &[], flags).unwrap_err();
         assert_eq!(
@@ -398,11 +460,11 @@ mod tests {
         let loaded = load_toml(example, &[], vec![]).unwrap();
         let defaults = Config::default().values();
         for (row, (key, value)) in loaded.rows().into_iter().zip(defaults) {
-            assert_eq!((row.key, row.value), (key, value));
             assert!(
                 row.origin.ends_with("skyway.toml"),
                 "{key} is not in docs/skyway.toml"
             );
+            assert_eq!((row.key, row.value), (key, value));
         }
     }
 }

@@ -3,41 +3,76 @@
 
 use std::convert::Infallible;
 use std::fmt::{self, Display};
+use std::marker::PhantomData;
 use std::str::FromStr;
 
-/// A database's URL. Its password is in no log and no output.
+/// A URL of some kind. Its password is in no log and no output.
 #[derive(Clone, PartialEq, Eq)]
-pub(crate) struct DatabaseUrl(String);
+pub(crate) struct SecretUrl<K>(String, PhantomData<K>);
 
-impl DatabaseUrl {
+/// What URLs of a kind look like.
+pub(crate) trait UrlKind {
+    /// What they begin with.
+    const SCHEMES: &'static [&'static str];
+    /// What to say of one that does not.
+    const WRONG: &'static str;
+}
+
+/// A database's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Database;
+
+/// A queue's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Queue;
+
+/// A mail server's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct MailServer;
+
+// What was written is not quoted back: what is not a URL may still be a password.
+
+impl UrlKind for Database {
+    const SCHEMES: &'static [&'static str] = &["sqlite:", "postgres:", "mysql:"];
+    const WRONG: &'static str = "not the URL of a database; write sqlite:///path/to/file.db, postgres://user:password@host/name or mysql://user:password@host/name";
+}
+
+impl UrlKind for Queue {
+    const SCHEMES: &'static [&'static str] = &["redis://"];
+    const WRONG: &'static str = "not the URL of a queue; write redis://user:password@host:6379";
+}
+
+impl UrlKind for MailServer {
+    const SCHEMES: &'static [&'static str] = &["smtp://", "smtps://"];
+    const WRONG: &'static str = "not the URL of a mail server; write smtp://host:25, smtp://user:password@host:587?tls=required or smtps://user:password@host";
+}
+
+impl<K> SecretUrl<K> {
     /// The whole URL, for the driver alone.
     pub(crate) fn reveal(&self) -> &str {
         &self.0
     }
 }
 
-impl FromStr for DatabaseUrl {
+impl<K: UrlKind> FromStr for SecretUrl<K> {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, &'static str> {
-        let known = ["sqlite:", "postgres:", "mysql:"];
-        if known.iter().any(|scheme| text.starts_with(scheme)) {
-            return Ok(Self(text.to_owned()));
+        let known = |scheme: &&str| text.len() > scheme.len() && text.starts_with(*scheme);
+        if K::SCHEMES.iter().any(known) {
+            return Ok(Self(text.to_owned(), PhantomData));
         }
-        // Not quoted back: what is not a URL may still be a password.
-        Err(
-            "not the URL of a database; write sqlite:///path/to/file.db, postgres://user:password@host/name or mysql://user:password@host/name",
-        )
+        Err(K::WRONG)
     }
 }
 
-impl Display for DatabaseUrl {
+impl<K> Display for SecretUrl<K> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&masked(&self.0))
     }
 }
 
-impl fmt::Debug for DatabaseUrl {
+impl<K> fmt::Debug for SecretUrl<K> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&masked(&self.0))
     }
@@ -141,10 +176,23 @@ mod tests {
         }
         let shown = format!("{:?}", "s3cret".parse::<Secret>());
         assert!(!shown.contains("s3cret"), "{shown}");
-        let error = "mongodb://ada:s3cret@db"
-            .parse::<DatabaseUrl>()
-            .unwrap_err();
-        assert!(!error.contains("s3cret"), "{error}");
+        let url = "mongodb://ada:s3cret@db";
+        for error in [
+            url.parse::<SecretUrl<Database>>().unwrap_err(),
+            url.parse::<SecretUrl<Queue>>().unwrap_err(),
+            url.parse::<SecretUrl<MailServer>>().unwrap_err(),
+        ] {
+            assert!(
+                error.starts_with("not the URL of a ") && !error.contains("s3cret"),
+                "{error}"
+            );
+        }
+        let url: SecretUrl<MailServer> = "smtp://ada:s3cret@mail?tls=required".parse().unwrap();
+        let shown = format!("{url} {url:?}");
+        assert_eq!(
+            shown,
+            "smtp://ada:***@mail?tls=required smtp://ada:***@mail?tls=required"
+        );
     }
 
     #[test]

@@ -1,84 +1,118 @@
 //! What is asked of every service alike: where it listens, where it is found, where its data is.
 
+use std::ops::Index;
+
 use mesh::client::Endpoints;
 
+use super::secret::{self, Database, SecretUrl};
+use super::sections::Values;
+use super::value::Count;
 use super::{Config, Listen, Service};
-use crate::config::secret::DatabaseUrl;
 
 /// Where each service is found by the others.
 #[derive(Clone, Debug)]
-pub(crate) struct Peers {
-    pub(crate) search: Endpoints,
-    pub(crate) booking: Endpoints,
-    pub(crate) orchestration: Endpoints,
-    pub(crate) identity: Endpoints,
-}
+pub(crate) struct Peers([Endpoints; Service::ALL.len()]);
 
 impl Peers {
+    /// As `find` says.
+    pub(crate) fn new(find: impl FnMut(Service) -> Endpoints) -> Self {
+        Self(Service::ALL.map(find))
+    }
+
     /// As the gateway wants them: by the area of the contract.
-    pub(crate) fn by_area(&self) -> [(String, Endpoints); 4] {
-        [
-            (Service::Search, &self.search),
-            (Service::Booking, &self.booking),
-            (Service::Orchestration, &self.orchestration),
-            (Service::Identity, &self.identity),
-        ]
-        .map(|(service, endpoints)| (service.name().to_owned(), endpoints.clone()))
+    pub(crate) fn by_area(&self) -> impl Iterator<Item = (String, Endpoints)> {
+        let area = |service: Service| (service.name().to_owned(), self[service].clone());
+        Service::ALL.into_iter().map(area)
     }
 }
 
+impl Index<Service> for Peers {
+    type Output = Endpoints;
+
+    fn index(&self, service: Service) -> &Endpoints {
+        // In the order of `Service::ALL`, which is that of the variants.
+        &self.0[service as usize]
+    }
+}
+
+/// What is in every service's section.
+struct Common<'a> {
+    listen: &'a Listen,
+    replicas: Count<1, 64>,
+    endpoints: &'a Endpoints,
+    database_url: Option<&'a SecretUrl<Database>>,
+}
+
 impl Config {
+    fn common(&self, service: Service) -> Common<'_> {
+        macro_rules! of {
+            ($section:ident) => {
+                Common {
+                    listen: &self.$section.listen,
+                    replicas: self.$section.replicas,
+                    endpoints: &self.$section.endpoints,
+                    database_url: self.$section.database_url.as_ref(),
+                }
+            };
+        }
+        match service {
+            Service::Search => of!(search),
+            Service::Booking => of!(booking),
+            Service::Orchestration => of!(orchestration),
+            Service::Mail => of!(mail),
+            Service::Identity => of!(identity),
+        }
+    }
+
+    /// Keys of a service's section with their values for people.
+    pub(super) fn values_of(&self, service: Service) -> Values {
+        let common = self.common(service);
+        let mut values = vec![
+            ("listen", common.listen.to_string()),
+            ("replicas", common.replicas.to_string()),
+            ("endpoints", common.endpoints.to_string()),
+            ("database_url", secret::masked(&self.database_url(service))),
+        ];
+        values.extend(match service {
+            Service::Search => self.search.values(),
+            Service::Booking => self.booking.values(),
+            Service::Orchestration => self.orchestration.values(),
+            Service::Mail => self.mail.values(),
+            Service::Identity => self.identity.values(),
+        });
+        values
+    }
+
     /// Where a service listens, its first replica in `up`.
     pub(crate) fn listen(&self, service: Service) -> &Listen {
-        match service {
-            Service::Search => &self.search.listen,
-            Service::Booking => &self.booking.listen,
-            Service::Orchestration => &self.orchestration.listen,
-            Service::Identity => &self.identity.listen,
-        }
+        self.common(service).listen
     }
 
     /// Replicas of a service in `up`.
     pub(crate) fn replicas(&self, service: Service) -> u16 {
-        match service {
-            Service::Search => self.search.replicas.0,
-            Service::Booking => self.booking.replicas.0,
-            Service::Orchestration => self.orchestration.replicas.0,
-            Service::Identity => self.identity.replicas.0,
-        }
+        self.common(service).replicas.0
     }
 
     /// Where the others find a service.
     pub(crate) fn endpoints(&self, service: Service) -> &Endpoints {
-        match service {
-            Service::Search => &self.search.endpoints,
-            Service::Booking => &self.booking.endpoints,
-            Service::Orchestration => &self.orchestration.endpoints,
-            Service::Identity => &self.identity.endpoints,
-        }
+        self.common(service).endpoints
     }
 
     /// Where the others find all services.
     pub(crate) fn peers(&self) -> Peers {
-        Peers {
-            search: self.search.endpoints.clone(),
-            booking: self.booking.endpoints.clone(),
-            orchestration: self.orchestration.endpoints.clone(),
-            identity: self.identity.endpoints.clone(),
-        }
+        Peers::new(|service| self.endpoints(service).clone())
     }
 
     /// The database of a service: the one that is set, or a file of its name in the data directory.
     pub(crate) fn database_url(&self, service: Service) -> String {
-        let set = match service {
-            Service::Search => &self.search.database_url,
-            Service::Booking => &self.booking.database_url,
-            Service::Orchestration => &self.orchestration.database_url,
-            Service::Identity => &self.identity.database_url,
-        };
+        let set = self.common(service).database_url.map(SecretUrl::reveal);
         let file = || durable::sqlite_url(&self.data_dir.join(format!("{}.db", service.name())));
-        set.as_ref()
-            .map(DatabaseUrl::reveal)
-            .map_or_else(file, str::to_owned)
+        set.map_or_else(file, str::to_owned)
+    }
+
+    /// The queue of work between services; none for the file in the data directory.
+    pub(crate) fn queue_url(&self) -> Option<String> {
+        let url = self.queue.url.as_ref();
+        url.map(|url| url.reveal().to_owned())
     }
 }

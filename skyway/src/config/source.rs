@@ -12,9 +12,11 @@ use figment::{Figment, Metadata, Profile, Provider};
 
 /// Names that do not follow from a key, of other programs' making or shorter for people, and the
 /// keys that they set.
-const WELL_KNOWN: [(&str, &str); 4] = [
+const WELL_KNOWN: [(&str, &str); 6] = [
     ("OTEL_EXPORTER_OTLP_ENDPOINT", "telemetry.otlp_endpoint"),
+    ("REDIS_URL", "queue.url"),
     ("RUST_LOG", "log.filter"),
+    ("SMTP_URL", "mail.smtp_url"),
     ("SKYWAY_PASSWORD", "client.password"),
     ("SKYWAY_SESSION_FILE", "client.session_file"),
 ];

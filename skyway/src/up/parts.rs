@@ -15,15 +15,16 @@ use crate::config::{Config, Service};
 use crate::{process, wire};
 
 /// Parts that stop together, only when all before them have: whoever drains can still call those
-/// after it. The gateway, then orchestration, then those that it calls.
-const STAGES: usize = 3;
+/// after it. The gateway, then orchestration, then mail, then those that all of them call.
+const STAGES: usize = 4;
 
 const GATEWAY: usize = 0;
 
 const fn stage(service: Service) -> usize {
     match service {
         Service::Orchestration => 1,
-        Service::Search | Service::Booking | Service::Identity => 2,
+        Service::Mail => 2,
+        Service::Search | Service::Booking | Service::Identity => 3,
     }
 }
 
@@ -55,11 +56,8 @@ impl Parts {
         admin_made: &Arc<AtomicBool>,
         shutdown: &CancellationToken,
     ) -> anyhow::Result<Self> {
-        let stop = [
-            shutdown.clone(),
-            CancellationToken::new(),
-            CancellationToken::new(),
-        ];
+        let mut stop = std::array::from_fn(|_| CancellationToken::new());
+        stop[GATEWAY] = shutdown.clone();
         let mut running = [0; STAGES];
         let (report, ended) = mpsc::channel(ports.replicas.len() + 1);
         let (config, peers) = (Arc::new(config.clone()), Arc::new(ports.peers()?));
@@ -194,7 +192,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_stage_is_stopped_when_all_before_it_have_ended() {
-        let (parts, report) = parts(&[0, 1, 1, 2]);
+        let (parts, report) = parts(&[0, 1, 1, 2, 3]);
         let stop = parts.stop.clone();
         let stopped = || stop.clone().map(|stop| stop.is_cancelled());
         let (order, mut seen) = mpsc::channel(8);
@@ -203,9 +201,10 @@ mod tests {
             result: Ok(()),
         })));
         for (stage, expected) in [
-            (0, [true, false, false]),
-            (1, [true, true, false]),
-            (2, [true, true, true]),
+            (0, [true, false, false, false]),
+            (1, [true, true, false, false]),
+            (2, [true, true, true, false]),
+            (3, [true, true, true, true]),
         ] {
             stop[stage].cancelled().await;
             order.send(stopped()).await.unwrap();

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use anyhow::Context;
+use http::uri::Authority;
 use mesh::client::Endpoints;
 
 use crate::config::{Config, Peers, Service, variable_of_key};
@@ -69,22 +70,15 @@ impl Ports {
 
     /// Where the parts find each other, whatever the settings say of other processes.
     pub(super) fn peers(&self) -> anyhow::Result<Peers> {
-        Ok(Peers {
-            search: self.endpoints(Service::Search)?,
-            booking: self.endpoints(Service::Booking)?,
-            orchestration: self.endpoints(Service::Orchestration)?,
-            identity: self.endpoints(Service::Identity)?,
-        })
-    }
-
-    fn endpoints(&self, service: Service) -> anyhow::Result<Endpoints> {
-        let replicas = self.replicas.iter();
-        let authorities = replicas
-            .filter(|replica| replica.service == service)
-            .map(|replica| replica.listener.reachable().to_string().parse());
-        Ok(Endpoints::Static(
-            authorities.collect::<Result<_, http::uri::InvalidUri>>()?,
-        ))
+        let replicas = self.replicas.iter().map(|replica| {
+            let authority: Authority = replica.listener.reachable().to_string().parse()?;
+            anyhow::Ok((replica.service, authority))
+        });
+        let replicas = replicas.collect::<Result<Vec<_>, _>>()?;
+        Ok(Peers::new(|service| {
+            let own = replicas.iter().filter(|(of, _)| *of == service);
+            Endpoints::Static(own.map(|(_, authority)| authority.clone()).collect())
+        }))
     }
 }
 

@@ -17,9 +17,10 @@ pub(crate) struct Up {
     gateway: String,
     /// Where the replicas of search serve gRPC.
     pub(crate) search: Vec<String>,
-    /// Where booking, orchestration and identity do.
+    /// Where booking, orchestration, mail and identity do.
     pub(crate) booking: String,
     pub(crate) orchestration: String,
+    pub(crate) mail: String,
     pub(crate) identity: String,
     /// Where the gateway's metrics are.
     pub(crate) admin: String,
@@ -30,8 +31,9 @@ impl Up {
     pub(crate) async fn start(environment: &[(&str, &str)]) -> Self {
         let search = free_port();
         let (gateway, admin) = (free_port(), free_port());
-        let others = [free_port(), free_port(), free_port()];
-        let [booking, orchestration, identity] = others.map(|port| format!("127.0.0.1:{port}"));
+        let others = [free_port(), free_port(), free_port(), free_port()];
+        let [booking, orchestration, mail, identity] =
+            others.map(|port| format!("127.0.0.1:{port}"));
         let listen = [gateway, admin, search].map(|port| format!("127.0.0.1:{port}"));
         let [gateway, admin, first] = listen;
         let flags = [
@@ -46,6 +48,8 @@ impl Up {
             &booking,
             "--orchestration-listen",
             &orchestration,
+            "--mail-listen",
+            &mail,
             "--identity-listen",
             &identity,
         ];
@@ -65,6 +69,7 @@ impl Up {
             search: vec![first, format!("127.0.0.1:{}", search + 10)],
             booking,
             orchestration,
+            mail,
             identity,
             admin,
         }
@@ -174,7 +179,7 @@ impl Gateway {
             "--search-endpoints",
             &endpoints,
         ];
-        let nobody = ["BOOKING", "ORCHESTRATION", "IDENTITY"]
+        let nobody = ["BOOKING", "ORCHESTRATION", "MAIL", "IDENTITY"]
             .map(|service| (format!("SKYWAY_{service}_ENDPOINTS"), endpoints.clone()));
         let nobody = nobody
             .each_ref()

@@ -61,7 +61,7 @@ impl Part {
     }
 }
 
-/// All of it: one search, identity and gateway, and two replicas of what sells.
+/// All of it: one search, identity, mail and gateway, and two replicas of what sells.
 #[derive(Debug)]
 pub(crate) struct Mesh {
     pub(crate) booking: Vec<Part>,
@@ -72,7 +72,7 @@ pub(crate) struct Mesh {
     /// Orchestration's database.
     pub(crate) trips: DatabaseConnection,
     environment: Vec<(String, String)>,
-    /// Search, identity and gateway.
+    /// Search, identity, mail and gateway.
     others: Vec<Part>,
     _data: TempDir,
 }
@@ -110,11 +110,12 @@ impl Mesh {
             "booking",
             "orchestration",
             "orchestration",
+            "mail",
             "gateway",
         ]
         .map(|service| Part::new(service, &[]))
         .into();
-        for service in ["search", "identity", "booking", "orchestration"] {
+        for service in ["search", "identity", "booking", "orchestration", "mail"] {
             let replicas: Vec<_> = parts
                 .iter()
                 .filter(|part| part.service == service)
@@ -132,11 +133,13 @@ impl Mesh {
         for part in &parts {
             part.ready().await;
         }
-        let gateway = parts.pop().unwrap();
-        let orchestration = parts.split_off(4);
-        let booking = parts.split_off(2);
-        let rest = Rest::new(&gateway.address);
-        parts.push(gateway);
+        let rest = Rest::new(&parts.last().unwrap().address);
+        let booking = parts
+            .extract_if(.., |part| part.service == "booking")
+            .collect();
+        let orchestration = parts
+            .extract_if(.., |part| part.service == "orchestration")
+            .collect();
         Self {
             rest,
             seats: Database::connect(&stores.booking).await.unwrap(),

@@ -46,7 +46,7 @@ impl Process {
         command.stdout(output("stdout")).stderr(output("stderr"));
         for (name, _) in std::env::vars_os() {
             let name = name.to_string_lossy().into_owned();
-            if ["SKYWAY_", "OTEL_", "RUST_LOG"]
+            if ["SKYWAY_", "OTEL_", "RUST_LOG", "REDIS_URL", "SMTP_URL"]
                 .iter()
                 .any(|ours| name.starts_with(ours))
             {

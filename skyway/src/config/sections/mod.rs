@@ -1,17 +1,17 @@
-//! The sections of the configuration that are no service: logs, traces, the gateway, the mesh, and
-//! the commands that a traveller types.
+//! The sections of the configuration that are no service: logs, traces, the gateway, the mesh, the
+//! queue, and the commands that a traveller types.
 
 mod services;
 
 use mesh::telemetry::LogFormat;
 use serde::Deserialize;
 
-pub(crate) use services::{Booking, Identity, Orchestration, Search, Service};
+pub(crate) use services::{Booking, Identity, Mail, Orchestration, Search, Service};
 
-use super::secret::{self, Key, Secret};
+use super::secret::{self, Key, Secret, SecretUrl};
 use super::value::{self, GatewayUrl, List, Listen, none_or};
 
-/// Keys of a section with their values for people.
+/// Keys of a section, without its name, with their values for people.
 pub(super) type Values = Vec<(&'static str, String)>;
 
 /// What is logged, and how.
@@ -44,6 +44,16 @@ pub(crate) struct Mesh {
     /// Default none: made at first start and kept in `mesh.key` in the data directory.
     #[serde(deserialize_with = "value::optional")]
     pub(crate) key: Option<Key>,
+}
+
+/// The queue of work, such as mails, between those who order it and those who do it.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Queue {
+    /// A Redis, as in `REDIS_URL`, which sets it. Default none: the file `queue.db` in the data
+    /// directory, which the services on one machine share.
+    #[serde(deserialize_with = "value::optional")]
+    pub(crate) url: Option<SecretUrl<secret::Queue>>,
 }
 
 /// The REST gateway.
@@ -105,8 +115,8 @@ impl Log {
             LogFormat::Json => "json",
         };
         vec![
-            ("log.format", format.to_owned()),
-            ("log.filter", self.filter.clone()),
+            ("format", format.to_owned()),
+            ("filter", self.filter.clone()),
         ]
     }
 }
@@ -114,23 +124,29 @@ impl Log {
 impl Telemetry {
     pub(super) fn values(&self) -> Values {
         let endpoint = self.otlp_endpoint.as_deref().map(secret::masked);
-        vec![("telemetry.otlp_endpoint", none_or(endpoint.as_ref()))]
+        vec![("otlp_endpoint", none_or(endpoint.as_ref()))]
     }
 }
 
 impl Mesh {
     pub(super) fn values(&self) -> Values {
-        vec![("mesh.key", secret::or_none(self.key.as_ref()))]
+        vec![("key", secret::or_none(self.key.as_ref()))]
+    }
+}
+
+impl Queue {
+    pub(super) fn values(&self) -> Values {
+        vec![("url", none_or(self.url.as_ref()))]
     }
 }
 
 impl Gateway {
     pub(super) fn values(&self) -> Values {
         vec![
-            ("gateway.listen", self.listen.to_string()),
-            ("gateway.admin_listen", none_or(self.admin_listen.as_ref())),
-            ("gateway.cors_origins", self.cors_origins.to_string()),
-            ("gateway.url", self.url.to_string()),
+            ("listen", self.listen.to_string()),
+            ("admin_listen", none_or(self.admin_listen.as_ref())),
+            ("cors_origins", self.cors_origins.to_string()),
+            ("url", self.url.to_string()),
         ]
     }
 }
@@ -138,8 +154,8 @@ impl Gateway {
 impl Client {
     pub(super) fn values(&self) -> Values {
         vec![
-            ("client.session_file", none_or(self.session_file.as_ref())),
-            ("client.password", secret::or_none(self.password.as_ref())),
+            ("session_file", none_or(self.session_file.as_ref())),
+            ("password", secret::or_none(self.password.as_ref())),
         ]
     }
 }

@@ -5,7 +5,8 @@ use mesh::client::Endpoints;
 use serde::Deserialize;
 
 use super::Values;
-use crate::config::secret::{self, DatabaseUrl, Key, Secret};
+use crate::config::mails::{Mailbox, Rate};
+use crate::config::secret::{self, Database, Key, MailServer, Secret, SecretUrl};
 use crate::config::value::{self, Count, Listen, Span, Switch, none_or};
 
 /// A service behind the gateway.
@@ -17,16 +18,19 @@ pub(crate) enum Service {
     Booking,
     /// Trips.
     Orchestration,
+    /// Mails.
+    Mail,
     /// Users and sessions.
     Identity,
 }
 
 impl Service {
     /// All of them, as they are listed to people.
-    pub(crate) const ALL: [Self; 4] = [
+    pub(crate) const ALL: [Self; 5] = [
         Self::Search,
         Self::Booking,
         Self::Orchestration,
+        Self::Mail,
         Self::Identity,
     ];
 
@@ -36,6 +40,7 @@ impl Service {
             Self::Search => "search",
             Self::Booking => "booking",
             Self::Orchestration => "orchestration",
+            Self::Mail => "mail",
             Self::Identity => "identity",
         }
     }
@@ -62,7 +67,7 @@ pub(crate) struct Search {
     pub(crate) endpoints: Endpoints,
     /// Database of the timetable. Default: `search.db` in the data directory.
     #[serde(deserialize_with = "value::optional")]
-    pub(crate) database_url: Option<DatabaseUrl>,
+    pub(crate) database_url: Option<SecretUrl<Database>>,
     /// Key that signs offers and page tokens, the same for all replicas, and orchestration's to
     /// check offers: 64 hexadecimal digits. Default none: made at first start and kept in
     /// `offer.key` in the data directory.
@@ -92,7 +97,7 @@ pub(crate) struct Booking {
     pub(crate) endpoints: Endpoints,
     /// Database of seats and bookings. Default: `booking.db` in the data directory.
     #[serde(deserialize_with = "value::optional")]
-    pub(crate) database_url: Option<DatabaseUrl>,
+    pub(crate) database_url: Option<SecretUrl<Database>>,
     /// Connections to its database that a replica has at most, 1 to 1024. Default 16.
     #[serde(deserialize_with = "value::text")]
     pub(crate) max_connections: Count<1, 1024>,
@@ -116,10 +121,53 @@ pub(crate) struct Orchestration {
     pub(crate) endpoints: Endpoints,
     /// Database of trips and their log. Default: `orchestration.db` in the data directory.
     #[serde(deserialize_with = "value::optional")]
-    pub(crate) database_url: Option<DatabaseUrl>,
+    pub(crate) database_url: Option<SecretUrl<Database>>,
     /// Connections to its database that a replica has at most, 1 to 1024. Default 16.
     #[serde(deserialize_with = "value::text")]
     pub(crate) max_connections: Count<1, 1024>,
+}
+
+/// The mail service.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Mail {
+    /// As in `search`. Default 127.0.0.1:50054.
+    #[serde(deserialize_with = "value::text")]
+    pub(crate) listen: Listen,
+    /// Replicas that `up` runs, 1 to 64. Default 1.
+    #[serde(deserialize_with = "value::text")]
+    pub(crate) replicas: Count<1, 64>,
+    /// As in `search`. Default `static://127.0.0.1:50054`.
+    #[serde(deserialize_with = "value::text")]
+    pub(crate) endpoints: Endpoints,
+    /// Database of what was sent. Default: `mail.db` in the data directory.
+    #[serde(deserialize_with = "value::optional")]
+    pub(crate) database_url: Option<SecretUrl<Database>>,
+    /// Connections to its database that a replica has at most, 1 to 1024. Default 16.
+    #[serde(deserialize_with = "value::text")]
+    pub(crate) max_connections: Count<1, 1024>,
+    /// Mails per second over all replicas, above 0 and at most 10,000. Default 50.
+    #[serde(deserialize_with = "value::text")]
+    pub(crate) rate: Rate,
+    /// Mails that may leave at once after a pause, 1 to 10,000. Default 50.
+    #[serde(deserialize_with = "value::text")]
+    pub(crate) burst: Count<1, 10_000>,
+    /// Whom mails come from. Default `Skyway <trips@skyway.local>`.
+    #[serde(deserialize_with = "value::text")]
+    pub(crate) from: Mailbox,
+    /// Where answers go. Default none: to the sender.
+    #[serde(deserialize_with = "value::optional")]
+    pub(crate) reply_to: Option<Mailbox>,
+    /// The mail server, `smtp://` or `smtps://`; `SMTP_URL` sets it. Default none: mails are files in
+    /// `mail` in the data directory.
+    #[serde(deserialize_with = "value::optional")]
+    pub(crate) smtp_url: Option<SecretUrl<MailServer>>,
+    /// Mails that a replica works on at once, 1 to 1024. Default 32.
+    #[serde(deserialize_with = "value::text")]
+    pub(crate) concurrency: Count<1, 1024>,
+    /// Those of them that may go to one domain, 1 to 1024. Default 16.
+    #[serde(deserialize_with = "value::text")]
+    pub(crate) domain_concurrency: Count<1, 1024>,
 }
 
 /// The identity service.
@@ -137,7 +185,7 @@ pub(crate) struct Identity {
     pub(crate) endpoints: Endpoints,
     /// Database of users and sessions. Default: `identity.db` in the data directory.
     #[serde(deserialize_with = "value::optional")]
-    pub(crate) database_url: Option<DatabaseUrl>,
+    pub(crate) database_url: Option<SecretUrl<Database>>,
     /// Connections to its database that a replica has at most, 1 to 1024. Default 16.
     #[serde(deserialize_with = "value::text")]
     pub(crate) max_connections: Count<1, 1024>,
@@ -197,6 +245,25 @@ impl Default for Orchestration {
     }
 }
 
+impl Default for Mail {
+    fn default() -> Self {
+        Self {
+            listen: Listen::loopback(50054),
+            replicas: Count(1),
+            endpoints: at("127.0.0.1:50054"),
+            database_url: None,
+            max_connections: Count(16),
+            rate: Rate(50.0),
+            burst: Count(50),
+            from: Mailbox::from("Skyway <trips@skyway.local>"),
+            reply_to: None,
+            smtp_url: None,
+            concurrency: Count(32),
+            domain_concurrency: Count(16),
+        }
+    }
+}
+
 impl Default for Identity {
     fn default() -> Self {
         Self {
@@ -212,64 +279,56 @@ impl Default for Identity {
     }
 }
 
-// The databases' URLs depend on the data directory too, and come from the caller.
+// Keys that only this service has; those that all have are told where they are read.
 
 impl Search {
-    pub(in crate::config) fn values(&self, database_url: &str) -> Values {
+    pub(in crate::config) fn values(&self) -> Values {
         vec![
-            ("search.listen", self.listen.to_string()),
-            ("search.replicas", self.replicas.to_string()),
-            ("search.endpoints", self.endpoints.to_string()),
-            ("search.database_url", secret::masked(database_url)),
-            ("search.offer_key", secret::or_none(self.offer_key.as_ref())),
-            ("search.demonstration", self.demonstration.to_string()),
-            ("search.live_seats", self.live_seats.to_string()),
+            ("offer_key", secret::or_none(self.offer_key.as_ref())),
+            ("demonstration", self.demonstration.to_string()),
+            ("live_seats", self.live_seats.to_string()),
         ]
     }
 }
 
 impl Booking {
-    pub(in crate::config) fn values(&self, database_url: &str) -> Values {
+    pub(in crate::config) fn values(&self) -> Values {
         vec![
-            ("booking.listen", self.listen.to_string()),
-            ("booking.replicas", self.replicas.to_string()),
-            ("booking.endpoints", self.endpoints.to_string()),
-            ("booking.database_url", secret::masked(database_url)),
-            ("booking.max_connections", self.max_connections.to_string()),
-            ("booking.hold_ttl", self.hold_ttl.to_string()),
+            ("max_connections", self.max_connections.to_string()),
+            ("hold_ttl", self.hold_ttl.to_string()),
         ]
     }
 }
 
 impl Orchestration {
-    pub(in crate::config) fn values(&self, database_url: &str) -> Values {
+    pub(in crate::config) fn values(&self) -> Values {
+        vec![("max_connections", self.max_connections.to_string())]
+    }
+}
+
+impl Mail {
+    pub(in crate::config) fn values(&self) -> Values {
         vec![
-            ("orchestration.listen", self.listen.to_string()),
-            ("orchestration.replicas", self.replicas.to_string()),
-            ("orchestration.endpoints", self.endpoints.to_string()),
-            ("orchestration.database_url", secret::masked(database_url)),
-            (
-                "orchestration.max_connections",
-                self.max_connections.to_string(),
-            ),
+            ("max_connections", self.max_connections.to_string()),
+            ("rate", self.rate.to_string()),
+            ("burst", self.burst.to_string()),
+            ("from", self.from.to_string()),
+            ("reply_to", none_or(self.reply_to.as_ref())),
+            ("smtp_url", none_or(self.smtp_url.as_ref())),
+            ("concurrency", self.concurrency.to_string()),
+            ("domain_concurrency", self.domain_concurrency.to_string()),
         ]
     }
 }
 
 impl Identity {
-    pub(in crate::config) fn values(&self, database_url: &str) -> Values {
+    pub(in crate::config) fn values(&self) -> Values {
+        let password = self.admin_password.as_ref();
         vec![
-            ("identity.listen", self.listen.to_string()),
-            ("identity.replicas", self.replicas.to_string()),
-            ("identity.endpoints", self.endpoints.to_string()),
-            ("identity.database_url", secret::masked(database_url)),
-            ("identity.max_connections", self.max_connections.to_string()),
-            ("identity.admin_email", none_or(self.admin_email.as_ref())),
-            (
-                "identity.admin_password",
-                secret::or_none(self.admin_password.as_ref()),
-            ),
-            ("identity.key", secret::or_none(self.key.as_ref())),
+            ("max_connections", self.max_connections.to_string()),
+            ("admin_email", none_or(self.admin_email.as_ref())),
+            ("admin_password", secret::or_none(password)),
+            ("key", secret::or_none(self.key.as_ref())),
         ]
     }
 }

@@ -1,58 +1,36 @@
-//! `skyway check`: what is in effect, why, and whether what it names answers.
+//! Dials what the settings name, as far as it can be told from outside whether it is what it should be.
+
+use std::time::Duration;
 
 use anyhow::Context;
 use contracts::booking::v1::BOOKING_SERVICE;
 use contracts::identity::v1::IDENTITY_SERVICE;
+use contracts::mail::v1::MAIL_SERVICE;
 use contracts::orchestration::v1::TRIP_SERVICE;
 use contracts::rt::route;
 use contracts::search::v1::SEARCH_SERVICE;
 use durable::Options;
 use mesh::client::{Channel, Endpoints};
 use search::store::Store;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
-use crate::config::{Config, Loaded, Service, masked, variable_of_key};
-use crate::process;
-use crate::table::{Align, Table};
+use crate::config::{Config, Service, masked, variable_of_key};
 
 /// What a dependency answered, under the variable that names it.
-type Answer = (String, anyhow::Result<String>);
+pub(super) type Answer = (String, anyhow::Result<String>);
 
-/// Prints every setting, then dials every dependency.
-///
-/// # Errors
-/// One line that counts the dependencies that did not answer; each has a line of its own before it.
-pub(crate) fn check(loaded: &Loaded) -> anyhow::Result<()> {
-    let mut settings = Table::new([
-        ("KEY", Align::Left),
-        ("VALUE", Align::Left),
-        ("SET BY", Align::Left),
-    ]);
-    for row in loaded.rows() {
-        settings.row([row.key.to_owned(), row.value, row.origin]);
-    }
-    println!("{}", settings.text());
-    process::make_data_dir(&loaded.config.data_dir)?;
-    let dialled = process::single_threaded()?.block_on(dial(&loaded.config));
-    let failed = dialled.iter().filter(|(_, result)| result.is_err()).count();
-    for (name, result) in &dialled {
-        match result {
-            Ok(answer) => println!("ok      {name}: {answer}"),
-            Err(error) => println!("FAILED  {name}: {error:#}"),
-        }
-    }
-    anyhow::ensure!(
-        failed == 0,
-        "{failed} of {} dependencies do not answer",
-        dialled.len()
-    );
-    Ok(())
-}
+/// How long a server may take to say something.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The most bytes of its first line that are read.
+const MOST: u64 = 512;
 
 /// What each dependency answered.
-async fn dial(config: &Config) -> Vec<Answer> {
+pub(super) async fn all(config: &Config) -> Vec<Answer> {
     let mut dialled = vec![];
     for service in Service::ALL {
         let variable = variable_of(service);
@@ -66,6 +44,11 @@ async fn dial(config: &Config) -> Vec<Answer> {
     for service in Service::ALL {
         dialled.extend(dial_replicas(service, config).await);
     }
+    dialled.push(dial_queue(config).await);
+    if let Some(url) = &config.mail.smtp_url {
+        let name = format!("{} {url}", variable_of_key("mail.smtp_url"));
+        dialled.push((name, dial_mail_server(url.reveal()).await));
+    }
     if let Some(collector) = &config.telemetry.otlp_endpoint {
         let name = format!("{} {collector}", variable_of_key("telemetry.otlp_endpoint"));
         dialled.push((name, dial_tcp(collector).await));
@@ -78,13 +61,14 @@ const fn variable_of(service: Service) -> &'static str {
         Service::Search => "SKYWAY_SEARCH_DATABASE_URL",
         Service::Booking => "SKYWAY_BOOKING_DATABASE_URL",
         Service::Orchestration => "SKYWAY_ORCHESTRATION_DATABASE_URL",
+        Service::Mail => "SKYWAY_MAIL_DATABASE_URL",
         Service::Identity => "SKYWAY_IDENTITY_DATABASE_URL",
     }
 }
 
 /// Whether a database answers. What is in it is its service's to say.
 async fn dial_database(variable: &'static str, url: &str) -> anyhow::Result<String> {
-    if let Some(server) = database_server(url) {
+    if let Some(server) = server(url) {
         // A pool says only that it has waited for long enough.
         dial_tcp(&server).await?;
     }
@@ -97,12 +81,16 @@ async fn dial_database(variable: &'static str, url: &str) -> anyhow::Result<Stri
     Ok("opens".to_owned())
 }
 
-/// `host:port` of a database that has one, for `postgres://ada:secret@db/booking` `db:5432`.
-fn database_server(url: &str) -> Option<String> {
+/// `host:port` of what has one, for `postgres://ada:secret@db/booking` `db:5432`.
+fn server(url: &str) -> Option<String> {
     let (scheme, rest) = url.split_once("://")?;
     let port = match scheme {
         "postgres" => 5432,
         "mysql" => 3306,
+        "redis" => 6379,
+        "smtp" if rest.contains("tls=") => 587,
+        "smtp" => 25,
+        "smtps" => 465,
         _ => return None,
     };
     let authority = rest.split(['/', '?']).next()?;
@@ -118,8 +106,55 @@ fn database_server(url: &str) -> Option<String> {
     }
 }
 
+/// Whether the queue answers, be it a Redis or the file that is used without one.
+async fn dial_queue(config: &Config) -> Answer {
+    let variable = "REDIS_URL";
+    let Some(url) = config.queue_url() else {
+        let url = durable::sqlite_url(&config.data_dir.join("queue.db"));
+        let answer = dial_database(variable, &url).await;
+        return (format!("{variable} {url}"), answer);
+    };
+    let answer = async {
+        let said = converse(&url, "PING\r\n").await?;
+        // Whoever wants a password is there; whether ours is good is its users' to say.
+        let known = said.starts_with("+PONG") || said.starts_with("-NOAUTH");
+        anyhow::ensure!(known, "answers, but not as a Redis does: {said:?}");
+        Ok("answers".to_owned())
+    };
+    (format!("{variable} {}", masked(&url)), answer.await)
+}
+
+async fn dial_mail_server(url: &str) -> anyhow::Result<String> {
+    if url.starts_with("smtps:") {
+        // It says nothing before TLS.
+        return dial_tcp(&server(url).context("names no host")?).await;
+    }
+    let greeting = converse(url, "").await?;
+    anyhow::ensure!(
+        greeting.starts_with("220"),
+        "answers, but does not take mails: {greeting:?}"
+    );
+    Ok(format!("greets with {greeting:?}"))
+}
+
+/// Says something to a server, and gives the first line of what it says.
+async fn converse(url: &str, say: &str) -> anyhow::Result<String> {
+    let server = server(url).context("names no host")?;
+    let talk = async {
+        let connected = TcpStream::connect(&server).await;
+        let mut stream = connected.with_context(|| format!("cannot connect to {server}"))?;
+        stream.write_all(say.as_bytes()).await?;
+        let mut line = String::new();
+        let mut first = BufReader::new(stream).take(MOST);
+        first.read_line(&mut line).await?;
+        anyhow::Ok(line.trim_end().to_owned())
+    };
+    let said = tokio::time::timeout(PATIENCE, talk).await;
+    said.with_context(|| format!("{server} says nothing for {} s", PATIENCE.as_secs()))?
+}
+
 async fn dial_timetable(url: &str) -> anyhow::Result<String> {
-    if let Some(server) = database_server(url) {
+    if let Some(server) = server(url) {
         dial_tcp(&server).await?;
     }
     let store = Store::open(url).await?;
@@ -148,6 +183,7 @@ const fn contract(service: Service) -> &'static route::Service {
         Service::Search => &SEARCH_SERVICE,
         Service::Booking => &BOOKING_SERVICE,
         Service::Orchestration => &TRIP_SERVICE,
+        Service::Mail => &MAIL_SERVICE,
         Service::Identity => &IDENTITY_SERVICE,
     }
 }
@@ -185,7 +221,7 @@ async fn dial_health(replica: &str, contract: &'static route::Service) -> anyhow
 async fn dial_tcp(url: &str) -> anyhow::Result<String> {
     let authority = url.split_once("://").map_or(url, |(_, rest)| rest);
     let authority = authority.split('/').next().unwrap_or(authority);
-    tokio::net::TcpStream::connect(authority)
+    TcpStream::connect(authority)
         .await
         .with_context(|| format!("cannot connect to {authority}"))?;
     Ok("accepts connections".to_owned())
@@ -193,11 +229,13 @@ async fn dial_tcp(url: &str) -> anyhow::Result<String> {
 
 #[cfg(test)]
 mod tests {
+    use tokio::net::TcpListener;
+
     use super::*;
 
     #[test]
-    fn a_database_has_a_server_or_is_a_file() {
-        for (url, server) in [
+    fn what_is_dialled_has_a_server_or_is_a_file() {
+        for (url, expected) in [
             ("postgres://ada:s3cret@db/booking", Some("db:5432")),
             (
                 "postgres://ada@db:6432/booking?sslmode=require",
@@ -207,8 +245,55 @@ mod tests {
             ("mysql://[::1]:33060", Some("[::1]:33060")),
             ("postgres:///booking?host=/run/postgresql", None),
             ("sqlite:///var/lib/skyway/booking.db", None),
+            ("redis://:s3cret@cache/1", Some("cache:6379")),
+            ("smtp://mail", Some("mail:25")),
+            ("smtp://ada:s3cret@mail?tls=required", Some("mail:587")),
+            ("smtp://mail:1025", Some("mail:1025")),
+            ("smtps://mail", Some("mail:465")),
         ] {
-            assert_eq!(database_server(url).as_deref(), server, "{url}");
+            assert_eq!(server(url).as_deref(), expected, "{url}");
+        }
+    }
+
+    /// A server that says something to whoever connects, and its URL.
+    async fn says(scheme: &str, line: &'static str) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("{scheme}://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            stream.write_all(line.as_bytes()).await.unwrap();
+            // Closed with something unread, it would take back what it said.
+            let _ = tokio::io::copy(&mut stream, &mut tokio::io::sink()).await;
+        });
+        url
+    }
+
+    #[tokio::test]
+    async fn a_mail_server_greets() {
+        let url = says("smtp", "220 mail ESMTP\r\n").await;
+        let answer = dial_mail_server(&url).await.unwrap();
+        assert_eq!(answer, "greets with \"220 mail ESMTP\"");
+        let url = says("smtp", "554 go away\r\n").await;
+        let error = dial_mail_server(&url).await.unwrap_err().to_string();
+        assert_eq!(error, "answers, but does not take mails: \"554 go away\"");
+    }
+
+    #[tokio::test]
+    async fn a_queue_answers_a_ping_and_its_password_is_not_shown() {
+        for (line, good) in [
+            ("+PONG\r\n", true),
+            ("-NOAUTH Authentication required.\r\n", true),
+            ("HTTP/1.1 400 Bad Request\r\n", false),
+        ] {
+            let url = says("redis", line).await.replace("//", "//:s3cret@");
+            let environment = [("REDIS_URL".to_owned(), url)];
+            let loaded = crate::config::load(None, environment.into_iter(), vec![]).unwrap();
+            let (name, answer) = dial_queue(&loaded.config).await;
+            assert!(
+                name.starts_with("REDIS_URL redis://:***@127.0.0.1:"),
+                "{name}"
+            );
+            assert_eq!(answer.is_ok(), good, "{line}: {answer:?}");
         }
     }
 }
