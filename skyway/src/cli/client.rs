@@ -1,6 +1,7 @@
-//! Flags of what a traveller types: `login`, `search`, `book`, `trips`, `trip`, `cancel`, `logout`.
+//! Flags of what a traveller types: `login`, `search`, `book`, `trips`, `trip`, `cancel`, `mails`,
+//! `logout`; and of what an administrator does over the gateway: `cron`.
 
-use clap::{Args, ValueEnum};
+use clap::{Args, Subcommand, ValueEnum};
 
 use super::{Setting, setting};
 
@@ -170,6 +171,51 @@ pub(crate) struct Cancel {
     /// The trip
     #[arg(value_name = "ID")]
     pub(crate) trip: String,
+    #[command(flatten)]
+    pub(crate) gateway: Gateway,
+}
+
+/// Flags of `skyway mails`.
+#[derive(Args, Debug)]
+pub(crate) struct Mails {
+    /// Most mails to list, 1 to 100
+    #[arg(long, value_name = "COUNT", default_value_t = 20, value_parser = clap::value_parser!(u8).range(1..=100))]
+    pub(crate) limit: u8,
+    #[command(flatten)]
+    pub(crate) gateway: Gateway,
+}
+
+/// What to do with the jobs that services do by the clock.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Cron {
+    /// Lists the jobs of all services: when they run next, and how their last run ended
+    List(CronList),
+    /// Runs a job now, beside its schedule, and waits for its end
+    Run(CronRun),
+}
+
+impl Cron {
+    pub(super) fn settings(&self) -> Vec<Setting<'_>> {
+        match self {
+            Self::List(list) => list.gateway.settings(),
+            Self::Run(run) => run.gateway.settings(),
+        }
+    }
+}
+
+/// Flags of `skyway cron list`.
+#[derive(Args, Debug)]
+pub(crate) struct CronList {
+    #[command(flatten)]
+    pub(crate) gateway: Gateway,
+}
+
+/// Flags of `skyway cron run`.
+#[derive(Args, Debug)]
+pub(crate) struct CronRun {
+    /// The job, for example expire-holds
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
     #[command(flatten)]
     pub(crate) gateway: Gateway,
 }

@@ -10,7 +10,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::Flag;
 
-pub(crate) use client::{Book, Cancel, Login, Logout, Search, Trip, Trips};
+pub(crate) use client::{
+    Book, Cancel, Cron, CronList, CronRun, Login, Logout, Mails, Search, Trip, Trips,
+};
 pub(crate) use serve::{Serve, Up};
 
 const EXAMPLES: &str = "\
@@ -22,15 +24,16 @@ Examples:
   skyway login ada@example.com --sign-up           an account; then, over the gateway:
   skyway search JFK SEA 2026-12-01 --return 2026-12-08 --passengers 2
   skyway book 1 --passenger 'Ada Lovelace' --passenger 'Grace Hopper'
-  skyway trips                                     also: skyway trip ID, skyway cancel ID, skyway logout
+  skyway trips                                     also: skyway trip ID, skyway cancel ID, skyway mails, skyway logout
 
   skyway serve search --listen 0.0.0.0:50051       one replica, as in production
   skyway serve booking --database-url postgres://skyway@db/booking --search-endpoints dns://search:50051
   skyway serve gateway --listen 0.0.0.0:8080 --search-endpoints dns://search:50051
   skyway audit                                     whether every service keeps its promises
+  skyway cron list                                 what they do by the clock, for administrators; also: skyway cron run NAME
 
 Every setting is a key of skyway.toml, a variable SKYWAY_<SECTION>_<KEY>, or a flag; the last of these wins.
-OTEL_EXPORTER_OTLP_ENDPOINT and RUST_LOG are honoured. Exit codes: 0 done, 1 failed, 64 wrong usage or setting.";
+OTEL_EXPORTER_OTLP_ENDPOINT, REDIS_URL, RUST_LOG and SMTP_URL are honoured. Exit codes: 0 done, 1 failed, 64 wrong usage or setting.";
 
 /// Flight search and booking over a gRPC mesh whose contracts are code-generated.
 #[derive(Debug, Parser)]
@@ -86,6 +89,11 @@ pub(crate) enum Command {
     Trip(Trip),
     /// Cancels a trip and gives its seats back
     Cancel(Cancel),
+    /// Lists mails about your trips, and how far they are
+    Mails(Mails),
+    /// Lists what services do by the clock, or runs it now; for administrators
+    #[command(subcommand)]
+    Cron(Cron),
 }
 
 /// Flags of `skyway import`.
@@ -182,6 +190,8 @@ impl Cli {
             Command::Trips(trips) => trips.gateway.settings(),
             Command::Trip(trip) => trip.gateway.settings(),
             Command::Cancel(cancel) => cancel.gateway.settings(),
+            Command::Mails(mails) => mails.gateway.settings(),
+            Command::Cron(cron) => cron.settings(),
             Command::Check | Command::Audit(_) | Command::MeshHeader(_) => vec![],
         };
         let given = |(key, name, value): Setting| {
@@ -205,13 +215,14 @@ mod tests {
     #[test]
     fn flags_become_settings_under_their_own_name() {
         type Case<'a> = (&'a str, &'a [(&'a str, &'a str, &'a str)]);
-        let cases: [Case; 7] = [
+        let cases: [Case; 9] = [
             (
-                "up --data-dir /d --search-replicas=3 --booking-listen h:1 --identity-replicas 2",
+                "up --data-dir /d --search-replicas=3 --booking-listen h:1 --mail-listen h:2 --identity-replicas 2",
                 &[
                     ("data_dir", "--data-dir", "/d"),
                     ("search.replicas", "--search-replicas", "3"),
                     ("booking.listen", "--booking-listen", "h:1"),
+                    ("mail.listen", "--mail-listen", "h:2"),
                     ("identity.replicas", "--identity-replicas", "2"),
                 ],
             ),
@@ -223,12 +234,20 @@ mod tests {
                 ],
             ),
             (
-                "serve orchestration --database-url u --search-endpoints s --booking-endpoints b --identity-endpoints i",
+                "serve orchestration --database-url u --search-endpoints s --booking-endpoints b --mail-endpoints m --identity-endpoints i",
                 &[
                     ("orchestration.database_url", "--database-url", "u"),
                     ("search.endpoints", "--search-endpoints", "s"),
                     ("booking.endpoints", "--booking-endpoints", "b"),
+                    ("mail.endpoints", "--mail-endpoints", "m"),
                     ("identity.endpoints", "--identity-endpoints", "i"),
+                ],
+            ),
+            (
+                "serve mail --listen h:1 --search-endpoints s",
+                &[
+                    ("mail.listen", "--listen", "h:1"),
+                    ("search.endpoints", "--search-endpoints", "s"),
                 ],
             ),
             (
@@ -245,6 +264,10 @@ mod tests {
             ),
             (
                 "trips --gateway http://h:1",
+                &[("gateway.url", "--gateway", "http://h:1")],
+            ),
+            (
+                "cron run expire-holds --gateway http://h:1",
                 &[("gateway.url", "--gateway", "http://h:1")],
             ),
             ("audit --json", &[]),

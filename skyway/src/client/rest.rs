@@ -9,7 +9,8 @@ use serde_json::Value;
 /// How long a connection may take to be made.
 const CONNECT: Duration = Duration::from_secs(5);
 
-/// How long an answer may take: longer than the gateway gives any of the calls made here.
+/// How long an answer may take: longer than the gateway gives the calls made here, but for those that
+/// say [`Call::within`].
 const ANSWER: Duration = Duration::from_secs(30);
 
 /// How often a call that may be made twice is made at most.
@@ -80,6 +81,7 @@ pub(super) struct Call<'a> {
     body: Option<Value>,
     token: Option<&'a str>,
     key: Option<&'a str>,
+    within: Duration,
 }
 
 impl<'a> Call<'a> {
@@ -91,6 +93,7 @@ impl<'a> Call<'a> {
             body: None,
             token: None,
             key: None,
+            within: ANSWER,
         }
     }
 
@@ -120,6 +123,11 @@ impl<'a> Call<'a> {
         }
     }
 
+    /// Answered within this time.
+    pub(super) fn within(self, within: Duration) -> Self {
+        Self { within, ..self }
+    }
+
     /// Made once, however often it is sent.
     pub(super) fn once(self, idempotency_key: &'a str) -> Self {
         Self {
@@ -135,7 +143,6 @@ impl Rest {
         let http = reqwest::Client::builder()
             .user_agent(concat!("skyway/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(CONNECT)
-            .timeout(ANSWER)
             // An answer of the gateway is an answer; a token goes nowhere else.
             .redirect(reqwest::redirect::Policy::none())
             .build()?;
@@ -151,7 +158,8 @@ impl Rest {
     /// [`CallError`]
     pub(super) async fn call(&self, call: &Call<'_>) -> Result<Value, CallError> {
         let url = format!("{}{}", self.gateway, call.path);
-        let mut request = self.http.request(call.method.clone(), url);
+        let request = self.http.request(call.method.clone(), url);
+        let mut request = request.timeout(call.within);
         if !call.query.is_empty() {
             request = request.query(&call.query);
         }
