@@ -5,13 +5,15 @@
 //! no database.
 
 pub mod db;
+pub mod lease;
 pub mod outbox;
 pub mod queue;
+pub mod relay;
 pub mod retry;
 mod trace;
 
 pub use self::{
     db::{Db, OpenError, Options, dial, sqlite_url},
     retry::{Transient, retry},
-    trace::{trace_id, trace_parent},
+    trace::{continue_trace, trace_id, trace_parent, trace_parent_of},
 };

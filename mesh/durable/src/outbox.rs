@@ -2,11 +2,12 @@
 //!
 //! A message that is sent before the commit may tell of what never happened, and one that is sent
 //! after it may never be sent (Chris Richardson, "Transactional outbox"). A row is written once and
-//! never changed; whoever relays it, or follows it as a log, reads it afterwards.
+//! never changed; whoever relays it, or follows it as a log, reads it afterwards. Rows of a log are
+//! trimmed by age, those that a [`relay`](crate::relay) publishes go when their consumer says so.
 
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QueryOrder,
-    QuerySelect, Set, sea_query::ColumnDef,
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, PaginatorTrait,
+    QueryFilter, QueryOrder, QuerySelect, Set, sea_query::ColumnDef,
 };
 use sea_orm_migration::{
     SchemaManager,
@@ -25,8 +26,29 @@ pub struct Event {
     pub topic: &'static str,
     /// What it happened to: events of one aggregate keep their order. At most 96 bytes.
     pub aggregate: String,
+    /// Id of the message in the queue that the event is relayed to, at most 96 bytes; none where it is only followed.
+    pub message_id: Option<String>,
     /// A message of the contracts, encoded.
     pub payload: Vec<u8>,
+}
+
+/// Rows of a topic.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Backlog {
+    /// How many.
+    pub rows: u64,
+    /// When the oldest of them was written, Unix milliseconds.
+    pub oldest: Option<i64>,
+}
+
+/// A row of a relayed topic, its payload left out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Entry {
+    pub(crate) id: i64,
+    /// Id of its message.
+    pub(crate) message_id: String,
+    /// Unix milliseconds.
+    pub(crate) created: i64,
 }
 
 /// The table.
@@ -41,6 +63,7 @@ pub(crate) mod row {
         pub id: i64,
         pub topic: String,
         pub aggregate: String,
+        pub message_id: Option<String>,
         pub payload: Vec<u8>,
         /// W3C `traceparent` of what wrote it.
         pub trace_parent: Option<String>,
@@ -70,6 +93,7 @@ pub async fn create_table(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .col(id)
         .col(ColumnDef::new("topic").string_len(32).not_null())
         .col(ColumnDef::new("aggregate").string_len(96).not_null())
+        .col(ColumnDef::new("message_id").string_len(128))
         .col(ColumnDef::new("payload").blob().not_null())
         .col(ColumnDef::new("trace_parent").string_len(64))
         .col(ColumnDef::new("created").big_integer().not_null())
@@ -110,6 +134,7 @@ pub async fn append(
             id: sea_orm::NotSet,
             topic: Set(event.topic.to_owned()),
             aggregate: Set(event.aggregate),
+            message_id: Set(event.message_id),
             payload: Set(event.payload),
             trace_parent: Set(trace_parent.clone()),
             created: Set(now),
@@ -159,6 +184,81 @@ async fn trim_once(db: &Db, topic: &'static str, before: i64) -> Result<u64, DbE
     let deleted = delete.exec(&tx).await?.rows_affected;
     tx.commit().await?;
     Ok(deleted)
+}
+
+/// How many rows of a topic there are, and how old they are.
+///
+/// # Errors
+/// Where the database fails.
+pub async fn backlog(db: &Db, topic: &'static str) -> Result<Backlog, DbErr> {
+    let rows = of_topic(topic).count(db.reader()).await?;
+    let oldest = of_topic(topic)
+        .order_by_asc(row::Column::Id)
+        .select_only()
+        .column(row::Column::Created)
+        .into_tuple::<i64>()
+        .one(db.reader())
+        .await?;
+    Ok(Backlog { rows, oldest })
+}
+
+/// The rows of a topic behind a number, in their order.
+pub(crate) async fn entries(
+    db: &Db,
+    topic: &'static str,
+    after: i64,
+    most: u64,
+) -> Result<Vec<Entry>, DbErr> {
+    let rows = of_topic(topic)
+        .filter(row::Column::Id.gt(after))
+        .order_by_asc(row::Column::Id)
+        .limit(most)
+        .select_only()
+        .columns([
+            row::Column::Id,
+            row::Column::MessageId,
+            row::Column::Created,
+        ])
+        .into_tuple::<(i64, Option<String>, i64)>()
+        .all(db.reader())
+        .await?;
+    let entry = |(id, message_id, created)| Entry {
+        id,
+        message_id: message_id_of(id, message_id),
+        created,
+    };
+    Ok(rows.into_iter().map(entry).collect())
+}
+
+/// Id of a row's message: the number of the row where whoever wrote it chose none.
+pub(crate) fn message_id_of(id: i64, chosen: Option<String>) -> String {
+    chosen.unwrap_or_else(|| id.to_string())
+}
+
+/// Rows by their numbers, in their order; those that are gone are left out.
+pub(crate) async fn rows(db: &Db, ids: &[i64]) -> Result<Vec<row::Model>, DbErr> {
+    row::Entity::find()
+        .filter(row::Column::Id.is_in(ids.iter().copied()))
+        .order_by_asc(row::Column::Id)
+        .all(db.reader())
+        .await
+}
+
+/// Deletes rows by their numbers, at most some hundreds.
+pub(crate) async fn delete(db: &Db, ids: &[i64]) -> Result<(), DbErr> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    retry("outbox.delete", || delete_once(db, ids)).await
+}
+
+async fn delete_once(db: &Db, ids: &[i64]) -> Result<(), DbErr> {
+    let tx = db.begin().await?;
+    row::Entity::delete_many()
+        .filter(row::Column::Id.is_in(ids.iter().copied()))
+        .exec(&tx)
+        .await?;
+    tx.commit().await
 }
 
 /// The rows of a topic.

@@ -68,6 +68,7 @@ fn event(number: usize) -> Event {
     Event {
         topic: "test",
         aggregate: format!("flight-{}", number % 3),
+        message_id: None,
         payload: number.to_be_bytes().to_vec(),
     }
 }

@@ -19,15 +19,15 @@ pub struct Config {
     pub search: Endpoints,
     /// Where booking is.
     pub booking: Endpoints,
-    /// Where mail is, for overviews of trips; none by default.
+    /// Where mail is; none where nobody sends mails: then what is to be told waits in the database.
     pub mail: Option<Endpoints>,
-    /// `REDIS_URL`: the process queue that mails are ordered through; the file `queue.db` in `data_dir` by default.
+    /// `REDIS_URL`: the process queue, shared with mail; the file `queue.db` in `data_dir` by default.
     pub queue_url: Option<String>,
     /// Opens offers, the same as search signs them with; by default made at first start and kept in `offer.key` in `data_dir`.
     pub offer_key: Option<Key>,
     /// How patient sagas are.
     pub saga: Options,
-    /// How it serves, and how it is known: calls to search and booking are signed as `orchestration`.
+    /// How it serves, and how it is known: calls to search, booking and mail are signed as `orchestration`.
     pub server: mesh::server::Config,
 }
 
@@ -55,5 +55,13 @@ impl Config {
         self.database_url
             .clone()
             .unwrap_or_else(|| durable::sqlite_url(&self.data_dir.join("orchestration.db")))
+    }
+
+    /// URL of the queue, the default one included.
+    #[must_use]
+    pub fn queue_url(&self) -> String {
+        self.queue_url
+            .clone()
+            .unwrap_or_else(|| durable::sqlite_url(&self.data_dir.join("queue.db")))
     }
 }

@@ -7,6 +7,8 @@ mod clients;
 pub mod config;
 pub mod domain;
 mod grpc;
+pub mod jobs;
+mod relay;
 pub mod saga;
 pub mod store;
 
@@ -18,6 +20,7 @@ use std::{
 
 use contracts::{
     booking::v1::BOOKING_SERVICE,
+    mail::v1::MAIL_SERVICE,
     operations::v1::{AUDIT_SERVICE, audit_service_server::AuditServiceServer},
     orchestration::v1::{TRIP_SERVICE, trip_service_server::TripServiceServer},
     rt::route::Service,
@@ -35,7 +38,7 @@ use uuid::Uuid;
 
 pub use self::config::Config;
 use self::{
-    clients::{BookingSeats, SearchFlights},
+    clients::{BookingSeats, MailClient, SearchFlights},
     grpc::{Audit, Grpc, State},
     saga::{Edges, Trips},
     store::Store,
@@ -98,9 +101,12 @@ pub async fn serve(
         edges(),
         shutdown.clone(),
     );
+    let mail = config.mail.as_ref();
+    let mail = mail.map(|mail| MailClient::new(channel(&config, &MAIL_SERVICE, mail)));
     let state = Arc::new(State {
         trips: trips.clone(),
-        store,
+        store: store.clone(),
+        mail: mail.clone(),
         flights: SearchFlights::new(channel(&config, &SEARCH_SERVICE, &config.search)),
         key,
     });
@@ -110,8 +116,17 @@ pub async fn serve(
             &TRIP_SERVICE,
         )
         .add(AuditServiceServer::new(Audit(state)), &AUDIT_SERVICE);
-    // Recovery ends by itself at shutdown; the server drains.
-    let (outcome, ()) = tokio::join!(server.serve(listener, shutdown), trips.recover());
+    let relay = async {
+        if let Some(mail) = mail {
+            relay::run(store.log().clone(), &config.queue_url(), mail, &shutdown).await;
+        }
+    };
+    // Recovery and the relay end by themselves at shutdown; the server drains.
+    let (outcome, (), ()) = tokio::join!(
+        server.serve(listener, shutdown.clone()),
+        trips.recover(),
+        relay
+    );
     let _ = tokio::time::timeout(LAST_STEPS, trips.stopped()).await;
     Ok(outcome?)
 }

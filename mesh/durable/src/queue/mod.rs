@@ -17,6 +17,7 @@ use sea_orm::DbErr;
 
 pub use any::{AnyQueue, OpenQueueError, dial, open};
 pub use gauges::record_depth;
+pub(crate) use sql::message;
 pub use sql::{SqlFollower, SqlLog};
 pub use table::SqlQueue;
 pub use work::{DeadLetter, Delivery, Depth, NewMessage, Queue, QueueError};
@@ -28,6 +29,8 @@ pub struct Message {
     pub id: i64,
     /// What it is about.
     pub aggregate: String,
+    /// Its id in the queue that it is relayed to, where its writer chose one.
+    pub message_id: Option<String>,
     /// A message of the contracts, encoded.
     pub payload: Vec<u8>,
     /// W3C `traceparent` of what caused it.

@@ -46,6 +46,22 @@ impl SqlLog {
         }
     }
 
+    /// Reads a topic from the first row that is still there.
+    #[must_use]
+    pub fn replay(&self, topic: &'static str) -> SqlFollower {
+        SqlFollower {
+            log: self.clone(),
+            topic,
+            last: 0,
+            gaps: BTreeMap::new(),
+        }
+    }
+
+    /// Where its rows are.
+    pub(crate) const fn db(&self) -> &Db {
+        &self.db
+    }
+
     /// Tells this process's readers that something has been committed.
     pub fn wake(&self) {
         self.news.notify_waiters();
@@ -144,10 +160,11 @@ impl SqlFollower {
     }
 }
 
-fn message(row: row::Model) -> Message {
+pub(crate) fn message(row: row::Model) -> Message {
     Message {
         id: row.id,
         aggregate: row.aggregate,
+        message_id: row.message_id,
         payload: row.payload,
         trace_parent: row.trace_parent,
         enqueued: row.created,

@@ -226,6 +226,7 @@ mod tests {
         Message {
             id: 0,
             aggregate: cabin.to_owned(),
+            message_id: None,
             payload: payload.unwrap_or_else(|| seats.encode_to_vec()),
             trace_parent: None,
             enqueued: 0,

@@ -101,6 +101,7 @@ impl Sql {
             .map(|seats| OutboxEvent {
                 topic: INVENTORY,
                 aggregate: seats.key.to_string(),
+                message_id: None,
                 payload: (self.encode)(&seats),
             })
             .collect();

@@ -1,6 +1,7 @@
 //! The ports of the domain over generated clients.
 
 mod booking;
+mod mail;
 mod search;
 
-pub(crate) use self::{booking::BookingSeats, search::SearchFlights};
+pub(crate) use self::{booking::BookingSeats, mail::MailClient, search::SearchFlights};

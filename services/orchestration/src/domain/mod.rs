@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod error;
+pub mod notice;
 pub mod offer;
 pub mod overview;
 pub mod ports;

@@ -1,8 +1,11 @@
-//! Overviews: a trip with its flights as they are now, as far as they can be had.
+//! Overviews: a trip with its flights as they are now and its mails, as far as they can be had.
 
 use futures_util::future::join_all;
 
-use super::{ports::Flights, trip::Trip};
+use super::{
+    ports::{Flights, Mails},
+    trip::Trip,
+};
 
 /// The flights of a trip, and those that could not be had.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,11 +16,11 @@ pub struct TripFlights<F> {
     pub unavailable: Vec<Missing>,
 }
 
-/// A flight that could not be had.
+/// A part that could not be had.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Missing {
-    /// Which.
-    pub flight_id: String,
+    /// Which: `flights/<flight id>` or `mails`.
+    pub part: String,
     /// Why, for people.
     pub message: String,
 }
@@ -36,12 +39,27 @@ pub async fn flights<F: Flights>(source: &F, trip: &Trip) -> TripFlights<F::Flig
         match answer {
             Ok(flight) => found.flights.push(flight),
             Err(message) => found.unavailable.push(Missing {
-                flight_id: booking.flight_id.clone(),
+                part: format!("flights/{}", booking.flight_id),
                 message,
             }),
         }
     }
     found
+}
+
+/// Gets the mails about a trip; none where there is no mail service.
+///
+/// # Errors
+/// What is missing, where mail does not answer.
+pub async fn mails<M: Mails>(source: Option<&M>, trip: &Trip) -> Result<Vec<M::Mail>, Missing> {
+    let Some(source) = source else {
+        return Ok(Vec::new());
+    };
+    let mails = source.about(&trip.id).await;
+    mails.map_err(|message| Missing {
+        part: "mails".to_owned(),
+        message,
+    })
 }
 
 #[cfg(test)]
@@ -62,6 +80,29 @@ mod tests {
         }
     }
 
+    impl Mails for Scripted {
+        type Mail = String;
+
+        async fn about(&self, trip_id: &str) -> Result<Vec<String>, String> {
+            if trip_id == "lost" {
+                return Err("no mail".to_owned());
+            }
+            Ok(vec![format!("{trip_id} is booked")])
+        }
+    }
+
+    #[tokio::test]
+    async fn mails_that_cannot_be_had_are_named() {
+        let had = mails(Some(&Scripted), &trip("t", &[])).await;
+        assert_eq!(had, Ok(vec!["t is booked".to_owned()]));
+        let lost = mails(Some(&Scripted), &trip("lost", &[]))
+            .await
+            .unwrap_err();
+        assert_eq!((&*lost.part, &*lost.message), ("mails", "no mail"));
+        let nobody = mails(None::<&Scripted>, &trip("lost", &[])).await;
+        assert_eq!(nobody, Ok(Vec::new()));
+    }
+
     #[tokio::test]
     async fn a_flight_that_cannot_be_had_is_named() {
         let found = flights(&Scripted, &trip("t", &["AS21", "XX1", "AS22"])).await;
@@ -69,7 +110,7 @@ mod tests {
         assert_eq!(
             found.unavailable,
             [Missing {
-                flight_id: "XX1".to_owned(),
+                part: "flights/XX1".to_owned(),
                 message: "no flight".to_owned()
             }]
         );

@@ -6,6 +6,7 @@ use std::future::Future;
 
 use super::{
     error::StoreError,
+    notice::Notice,
     trip::{Cabin, Failure, SeatState, Trip, TripState},
 };
 
@@ -88,6 +89,15 @@ pub trait Flights: Send + Sync + 'static {
 
     /// A flight as it is now, or for people why it can not be had.
     fn flight(&self, flight_id: &str) -> impl Future<Output = Result<Self::Flight, String>> + Send;
+}
+
+/// Mail.
+pub trait Mails: Send + Sync + 'static {
+    /// A mail, which is passed on as it is.
+    type Mail: Send;
+
+    /// The mails about a trip, the oldest first, or for people why they can not be had.
+    fn about(&self, trip_id: &str) -> impl Future<Output = Result<Vec<Self::Mail>, String>> + Send;
 }
 
 /// The method under whose name the keys of bookings are kept.
@@ -249,7 +259,7 @@ pub trait TripStore: Send + Sync + 'static {
         from: TripState,
         trip: &Trip,
         line: &LogLine,
-        mail: Option<Vec<u8>>,
+        notice: Option<&Notice>,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Keeps the lease for another attempt at the present step.
@@ -287,6 +297,26 @@ pub trait TripStore: Send + Sync + 'static {
 
     /// Gives a lease back, so that others need not wait for its end.
     fn lease_release(&self, lease: &Lease) -> impl Future<Output = Result<(), StoreError>> + Send;
+}
+
+/// Trips whose travellers are to be reminded.
+pub trait ReminderStore: Send + Sync + 'static {
+    /// Trips that depart between `now` and `ahead` milliseconds later, were booked before that time began, and
+    /// have not been reminded of: at most so many, those that depart first.
+    fn reminders_due(
+        &self,
+        now: i64,
+        ahead: i64,
+        most: u64,
+    ) -> impl Future<Output = Result<Vec<String>, StoreError>> + Send;
+
+    /// Reminds of those of these trips that are still booked and that nobody has reminded of, and gives how many.
+    fn remind(
+        &self,
+        trip_ids: &[String],
+        now: i64,
+        notice: &(dyn Fn(&Trip) -> Notice + Sync),
+    ) -> impl Future<Output = Result<u64, StoreError>> + Send;
 }
 
 /// Trips as they are read.

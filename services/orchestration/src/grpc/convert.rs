@@ -3,6 +3,7 @@
 use contracts::{
     booking::v1::BookingState,
     google::r#type::Money,
+    mail::v1::Mail,
     operations::v1::{AuditCheck, AuditReport},
     orchestration::v1::{self as message},
     search::v1::{Cabin as CabinMessage, Flight, OfferClaims},
@@ -12,8 +13,10 @@ use prost::Message;
 use prost_types::Timestamp;
 use sha2::{Digest, Sha256};
 
+use super::timeline::with_mails;
 use crate::domain::{
     audit::Check,
+    notice::Occasion,
     offer::Offer,
     overview::{Missing, TripFlights},
     ports::Logged,
@@ -53,9 +56,19 @@ pub(super) fn passenger(passenger: message::Passenger) -> Passenger {
     }
 }
 
-/// A trip as mail is told of it.
-pub(crate) fn encode(trip: &Trip) -> Vec<u8> {
-    self::trip(trip).encode_to_vec()
+/// What mail is told of a trip.
+pub(crate) fn encode(occasion: Occasion, trip: &Trip) -> Vec<u8> {
+    let kind = match occasion {
+        Occasion::Confirmed => message::TripEventKind::Confirmed,
+        Occasion::Cancelled => message::TripEventKind::Cancelled,
+        Occasion::DepartsSoon => message::TripEventKind::DepartsSoon,
+    };
+    let event = message::TripEvent {
+        kind: kind.into(),
+        user_id: trip.user_id.clone(),
+        trip: Some(self::trip(trip)),
+    };
+    event.encode_to_vec()
 }
 
 pub(super) fn trip(trip: &Trip) -> message::Trip {
@@ -91,6 +104,7 @@ pub(super) fn trip(trip: &Trip) -> message::Trip {
 pub(super) fn overview(
     trip: &Trip,
     flights: TripFlights<Flight>,
+    mails: Result<Vec<Mail>, Missing>,
     log: Vec<Logged>,
 ) -> message::TripOverview {
     let entry = |line: Logged| message::TimelineEntry {
@@ -102,15 +116,20 @@ pub(super) fn overview(
         trace_id: line.trace_id.unwrap_or_default(),
     };
     let missing = |missing: Missing| message::Unavailable {
-        part: format!("flights/{}", missing.flight_id),
+        part: missing.part,
         message: missing.message,
     };
+    let mut unavailable = flights.unavailable;
+    let mails = mails.unwrap_or_else(|missing| {
+        unavailable.push(missing);
+        Vec::new()
+    });
     message::TripOverview {
-        mails: Vec::new(),
         trip: Some(self::trip(trip)),
         flights: flights.flights,
-        timeline: log.into_iter().map(entry).collect(),
-        unavailable: flights.unavailable.into_iter().map(missing).collect(),
+        timeline: with_mails(log.into_iter().map(entry).collect(), &mails),
+        unavailable: unavailable.into_iter().map(missing).collect(),
+        mails,
     }
 }
 
@@ -241,6 +260,21 @@ mod tests {
             KEY.seal(OFFER, &[0xFF]),
         ] {
             assert_eq!(offer(&KEY, &token), None, "{token}");
+        }
+    }
+
+    #[test]
+    fn mail_is_told_what_has_happened_to_whose_trip() {
+        for (occasion, kind) in [
+            (Occasion::Confirmed, message::TripEventKind::Confirmed),
+            (Occasion::Cancelled, message::TripEventKind::Cancelled),
+            (Occasion::DepartsSoon, message::TripEventKind::DepartsSoon),
+        ] {
+            let booked = testing::trip("t", &["AS21-2026-12-01-JFK"]);
+            let bytes = encode(occasion, &booked);
+            let event = message::TripEvent::decode(bytes.as_slice()).unwrap();
+            assert_eq!((event.kind(), event.user_id.as_str()), (kind, "ada"));
+            assert_eq!(event.trip, Some(trip(&booked)));
         }
     }
 

@@ -4,6 +4,7 @@ mod audit;
 mod convert;
 mod error;
 mod page;
+mod timeline;
 
 use std::{pin::Pin, sync::Arc};
 
@@ -21,7 +22,7 @@ use tonic::{Request, Response, Status};
 
 pub(crate) use self::{audit::Audit, convert::encode};
 use crate::{
-    clients::{BookingSeats, SearchFlights},
+    clients::{BookingSeats, MailClient, SearchFlights},
     domain::{
         error::TripError,
         overview,
@@ -40,6 +41,8 @@ pub(crate) struct State {
     pub(crate) trips: Trips<Store, BookingSeats>,
     pub(crate) store: Store,
     pub(crate) flights: SearchFlights,
+    /// None where there is no mail service.
+    pub(crate) mail: Option<MailClient>,
     /// Opens offers, and seals page tokens.
     pub(crate) key: Key,
 }
@@ -139,12 +142,13 @@ impl TripService for Grpc {
             .trips
             .get(&request.get_ref().trip_id, &viewer)
             .await?;
-        let (flights, log) = tokio::join!(
+        let (flights, mails, log) = tokio::join!(
             overview::flights(&self.0.flights, &trip),
+            overview::mails(self.0.mail.as_ref(), &trip),
             self.0.store.log_list(&trip.id, MOST_LINES),
         );
         let log = log.map_err(TripError::from)?;
-        Ok(Response::new(convert::overview(&trip, flights, log)))
+        Ok(Response::new(convert::overview(&trip, flights, mails, log)))
     }
 
     async fn watch_trip(

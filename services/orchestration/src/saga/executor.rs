@@ -15,8 +15,9 @@ use super::{
 };
 use crate::domain::{
     error::StoreError,
+    notice::{Notice, Occasion},
     ports::{Claimed, Hold, Lease, LogLine, Seat, Seats, SeatsError, TripStore},
-    trip::{Failure, FailureReason, SeatState, Trip, TripState},
+    trip::{Failure, FailureReason, SeatState, Trip},
 };
 
 /// The log has all attempts up to this one, and then every so many.
@@ -41,7 +42,7 @@ enum Write<'a> {
     Advance {
         trip: &'a Trip,
         line: LogLine,
-        mail: Option<Vec<u8>>,
+        notice: Option<Notice>,
     },
     /// Another attempt.
     Attempt(Option<LogLine>),
@@ -219,12 +220,14 @@ impl<'a, S: TripStore, B: Seats> Run<'a, S, B> {
             attempt: 1,
             detail: outcome.detail(),
         };
-        let told = matches!(moved.state, TripState::Confirmed | TripState::Cancelled);
-        let mail = told.then(|| (self.inner.edges.mail)(&moved));
+        let notice = Occasion::of(moved.state).map(|occasion| Notice {
+            id: occasion.message_id(&moved.id),
+            payload: (self.inner.edges.mail)(occasion, &moved),
+        });
         self.write(&Write::Advance {
             trip: &moved,
             line,
-            mail,
+            notice,
         })
         .await?;
         self.trip = moved;
@@ -251,10 +254,10 @@ impl<'a, S: TripStore, B: Seats> Run<'a, S, B> {
             self.lease.until = self.inner.lease_end();
             let store = &self.inner.store;
             let written = match write {
-                Write::Advance { trip, line, mail } => {
+                Write::Advance { trip, line, notice } => {
                     let from = self.trip.state;
                     store
-                        .trip_advance(&self.lease, from, trip, line, mail.clone())
+                        .trip_advance(&self.lease, from, trip, line, notice.as_ref())
                         .await
                 }
                 Write::Attempt(line) => {

@@ -31,6 +31,7 @@ use self::{
 use crate::domain::{
     audit::{self, AuditError, Check},
     error::TripError,
+    notice::Occasion,
     ports::{Claimed, KeyUse, Lease, RequestKey, Seats, TripReader, TripStore},
     trip::{Trip, Viewer},
 };
@@ -79,8 +80,8 @@ pub struct Edges {
     pub new_id: fn() -> String,
     /// Between 0 and 1.
     pub jitter: fn() -> f64,
-    /// Encodes what mail is told of a trip.
-    pub mail: fn(&Trip) -> Vec<u8>,
+    /// Encodes what mail is told of a trip, and why.
+    pub mail: fn(Occasion, &Trip) -> Vec<u8>,
 }
 
 /// The trips of a replica. Clones are the same.

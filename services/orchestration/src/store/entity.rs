@@ -26,6 +26,7 @@ pub(super) mod trip {
         pub created: i64,
         pub updated: i64,
         pub confirmed: Option<i64>,
+        pub reminded: Option<i64>,
         pub attempt: i32,
         pub lease_owner: String,
         pub lease_epoch: i64,

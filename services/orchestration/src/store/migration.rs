@@ -1,6 +1,6 @@
 //! The schema, step by step. A step that has been released never changes.
 
-use durable::outbox;
+use durable::{lease, outbox};
 use sea_orm_migration::prelude::*;
 
 /// All steps in order.
@@ -59,6 +59,8 @@ fn trips() -> TableCreateStatement {
         .col(number("created"))
         .col(number("updated"))
         .col(ColumnDef::new("confirmed").big_integer())
+        // When its travellers were reminded of it, or rather mail was told to.
+        .col(ColumnDef::new("reminded").big_integer())
         // Attempts at the step of the present state.
         .col(small("attempt"))
         .col(text("lease_owner", 64))
@@ -139,16 +141,20 @@ impl MigrationTrait for Trips {
             index("trips_created", "trips", &["created", "id"]),
             // Those that nobody works on.
             index("trips_lease", "trips", &["state", "lease_until"]),
+            // Those of which travellers are to be reminded.
+            index("trips_departure", "trips", &["state", "departure"]),
             index("trip_log_trip", "trip_log", &["trip_id", "id"]),
             index("idempotency_trip", "idempotency", &["trip_id"]),
             index("idempotency_created", "idempotency", &["created"]),
         ] {
             manager.create_index(index).await?;
         }
-        outbox::create_table(manager).await
+        outbox::create_table(manager).await?;
+        lease::create_table(manager).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        lease::drop_table(manager).await?;
         outbox::drop_table(manager).await?;
         for table in ["idempotency", "trip_log", "trip_bookings", "trips"] {
             manager

@@ -5,9 +5,11 @@ mod keys;
 mod lease;
 mod migration;
 mod read;
+mod reminder;
 mod row;
 mod sql;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use sql::MAIL;
 pub use sql::Store;

@@ -4,7 +4,7 @@
 //! has claimed the trip since. A change whose answer was lost is made again by `durable::retry`;
 //! the second run recognises what the first one did.
 
-use durable::{Db, OpenError, Options, Transient, outbox, retry};
+use durable::{Db, OpenError, Options, Transient, outbox, queue::SqlLog, retry};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, ExprTrait, QueryFilter,
     QueryOrder, Set, SqlErr, sea_query::Expr,
@@ -18,17 +18,19 @@ use super::{
 };
 use crate::domain::{
     error::StoreError,
+    notice::Notice,
     ports::{Claimed, Created, KeyUse, Lease, LogLine, RequestKey, Stranded, TripStore},
     trip::{Trip, TripState},
 };
 
 /// Topic under which mail is told of trips.
-const MAIL: &str = "mail";
+pub(crate) const MAIL: &str = "mail";
 
 /// The trips of a database.
 #[derive(Clone, Debug)]
 pub struct Store {
     pub(crate) db: Db,
+    pub(super) log: SqlLog,
 }
 
 /// What can go wrong in a transaction.
@@ -69,7 +71,14 @@ impl Store {
     /// Where it cannot be opened.
     pub async fn open(options: &Options) -> Result<Self, OpenError> {
         let db = Db::open::<Migrator>(options).await?;
-        Ok(Self { db })
+        let log = SqlLog::new(db.clone());
+        Ok(Self { db, log })
+    }
+
+    /// What mail is to be told, as it is written.
+    #[must_use]
+    pub const fn log(&self) -> &SqlLog {
+        &self.log
     }
 
     async fn create_once(
@@ -125,7 +134,7 @@ impl Store {
         from: TripState,
         trip: &Trip,
         line: &LogLine,
-        mail: Option<Vec<u8>>,
+        notice: Option<&Notice>,
     ) -> Result<(), SqlError> {
         let tx = self.db.begin().await?;
         let moved = trip::Entity::update_many()
@@ -145,13 +154,12 @@ impl Store {
         }
         self.bookings_update(&tx, trip).await?;
         append(&tx, &trip.id, line).await?;
-        let event = mail.map(|payload| outbox::Event {
-            topic: MAIL,
-            aggregate: trip.id.clone(),
-            payload,
-        });
-        outbox::append(&tx, trip.updated, event).await?;
+        let told = notice.map(|notice| event(&trip.id, notice.clone()));
+        outbox::append(&tx, trip.updated, told).await?;
         tx.commit().await?;
+        if notice.is_some() {
+            self.log.wake();
+        }
         Ok(())
     }
 
@@ -237,6 +245,16 @@ impl Store {
     }
 }
 
+/// What mail is to be told of a trip.
+pub(super) fn event(trip_id: &str, notice: Notice) -> outbox::Event {
+    outbox::Event {
+        topic: MAIL,
+        aggregate: trip_id.to_owned(),
+        message_id: Some(notice.id),
+        payload: notice.payload,
+    }
+}
+
 /// Adds a line to a trip's log.
 pub(super) async fn append(
     tx: &DatabaseTransaction,
@@ -302,9 +320,9 @@ impl TripStore for Store {
         from: TripState,
         trip: &Trip,
         line: &LogLine,
-        mail: Option<Vec<u8>>,
+        notice: Option<&Notice>,
     ) -> Result<(), StoreError> {
-        let advance = || self.advance_once(lease, from, trip, line, mail.clone());
+        let advance = || self.advance_once(lease, from, trip, line, notice);
         Ok(retry("trip.advance", advance).await?)
     }
 

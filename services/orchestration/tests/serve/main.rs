@@ -1,7 +1,8 @@
-//! A replica as others see it: over its port, between a scripted search and a scripted booking.
+//! A replica as others see it: over its port, between a scripted search, booking and mail.
 
 #![allow(clippy::unwrap_used)] // a failed step fails the test
 
+mod mails;
 mod world;
 
 use contracts::{

@@ -1,7 +1,7 @@
-//! Search and booking as far as a trip needs them, and a replica of orchestration between them.
+//! Search, booking and mail as far as a trip needs them, and a replica of orchestration between them.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     pin::Pin,
     sync::{Arc, Mutex},
     time::{Duration, SystemTime, UNIX_EPOCH},
@@ -17,6 +17,13 @@ use contracts::{
         booking_service_server::{BookingService, BookingServiceServer},
     },
     google::r#type::Money,
+    mail::v1::{
+        GetMailRequest, GetQueueRequest, ListDeadLettersRequest, ListDeadLettersResponse,
+        ListMailsRequest, ListMailsResponse, ListSettledMailsRequest, ListSettledMailsResponse,
+        ListTripMailsRequest, ListTripMailsResponse, MAIL_SERVICE, Mail, MailQueue,
+        RedriveDeadLetterRequest, RedriveDeadLetterResponse,
+        mail_service_server::{MailService, MailServiceServer},
+    },
     operations::v1::{AUDIT_SERVICE, audit_service_client::AuditServiceClient},
     orchestration::v1::{
         BookTripRequest, Passenger, TRIP_SERVICE, Trip, trip_service_client::TripServiceClient,
@@ -53,10 +60,11 @@ pub(crate) struct World {
     /// Signed as another service of the mesh.
     pub(crate) audit: AuditServiceClient<Channel>,
     pub(crate) bookings: Bookings,
+    pub(crate) mails: Mails,
     pub(crate) shutdown: CancellationToken,
     pub(crate) served: tokio::task::JoinHandle<Result<(), orchestration::ServeError>>,
     auth: Auth,
-    _directory: tempfile::TempDir,
+    pub(crate) directory: tempfile::TempDir,
     _stop: DropGuard,
 }
 
@@ -65,6 +73,17 @@ pub(crate) struct World {
 pub(crate) struct Bookings(Arc<Mutex<HashMap<String, Booking>>>);
 
 struct Flights;
+
+/// Mail: knows the mails that a test has put in, and those that it has settled.
+#[derive(Clone, Default)]
+pub(crate) struct Mails(Arc<Mutex<Known>>);
+
+#[derive(Default)]
+struct Known {
+    mails: Vec<Mail>,
+    settled: HashSet<String>,
+    away: bool,
+}
 
 fn auth() -> Auth {
     Auth::new(Key::new([1; 32]))
@@ -92,7 +111,8 @@ fn client(endpoints: Endpoints) -> ClientConfig {
 
 impl World {
     pub(crate) async fn start() -> Self {
-        let (bookings, shutdown) = (Bookings::default(), CancellationToken::new());
+        let (bookings, mails) = (Bookings::default(), Mails::default());
+        let shutdown = CancellationToken::new();
         let (listener, search) = bind().await;
         let flights =
             Server::new(server("search")).add(SearchServiceServer::new(Flights), &SEARCH_SERVICE);
@@ -104,14 +124,20 @@ impl World {
         );
         tokio::spawn(seats.serve(listener, shutdown.clone()));
 
+        let (listener, mail) = bind().await;
+        let sender =
+            Server::new(server("mail")).add(MailServiceServer::new(mails.clone()), &MAIL_SERVICE);
+        tokio::spawn(sender.serve(listener, shutdown.clone()));
+
         let directory = tempfile::tempdir().unwrap();
         let (listener, endpoints) = bind().await;
         let config = Config {
             offer_key: Some(OFFER_KEY),
+            mail: Some(mail),
             server: server("orchestration"),
             ..Config::new(directory.path(), search, booking)
         };
-        // A token of its own, so that search and booking outlive it.
+        // A token of its own, so that the others outlive it.
         let stopped = shutdown.child_token();
         let served = tokio::spawn(orchestration::serve(config, listener, stopped.clone()));
         let channel = Channel::connect(&TRIP_SERVICE, client(endpoints.clone()));
@@ -120,10 +146,11 @@ impl World {
             trips: TripServiceClient::new(channel),
             audit: AuditServiceClient::new(Channel::connect(&AUDIT_SERVICE, signed)),
             bookings,
+            mails,
             shutdown: stopped,
             served,
             auth: auth(),
-            _directory: directory,
+            directory,
             _stop: shutdown.drop_guard(),
         }
     }
@@ -217,6 +244,78 @@ impl Bookings {
                 Some(booking.clone())
             })
             .collect()
+    }
+}
+
+impl Mails {
+    /// Makes a mail known.
+    pub(crate) fn put(&self, mail: Mail) {
+        self.0.lock().unwrap().mails.push(mail);
+    }
+
+    /// Records a mail, so that it needs no queue any more.
+    pub(crate) fn settle(&self, mail_id: &str) {
+        self.0.lock().unwrap().settled.insert(mail_id.to_owned());
+    }
+
+    /// From now on no call is answered.
+    pub(crate) fn go_away(&self) {
+        self.0.lock().unwrap().away = true;
+    }
+}
+
+#[tonic::async_trait]
+impl MailService for Mails {
+    async fn list_trip_mails(
+        &self,
+        request: Request<ListTripMailsRequest>,
+    ) -> Result<Response<ListTripMailsResponse>, Status> {
+        let known = self.0.lock().unwrap();
+        if known.away {
+            return Err(Status::unavailable("mail is away"));
+        }
+        let mut mails = known.mails.clone();
+        mails.retain(|mail| mail.trip_id == request.get_ref().trip_id);
+        Ok(Response::new(ListTripMailsResponse { mails }))
+    }
+
+    async fn list_settled_mails(
+        &self,
+        request: Request<ListSettledMailsRequest>,
+    ) -> Result<Response<ListSettledMailsResponse>, Status> {
+        let known = self.0.lock().unwrap();
+        let mut mail_ids = request.into_inner().mail_ids;
+        mail_ids.retain(|id| known.settled.contains(id));
+        Ok(Response::new(ListSettledMailsResponse { mail_ids }))
+    }
+
+    async fn list_mails(
+        &self,
+        _: Request<ListMailsRequest>,
+    ) -> Result<Response<ListMailsResponse>, Status> {
+        Err(Status::unimplemented("not part of a trip"))
+    }
+
+    async fn get_mail(&self, _: Request<GetMailRequest>) -> Result<Response<Mail>, Status> {
+        Err(Status::unimplemented("not part of a trip"))
+    }
+
+    async fn get_queue(&self, _: Request<GetQueueRequest>) -> Result<Response<MailQueue>, Status> {
+        Err(Status::unimplemented("not part of a trip"))
+    }
+
+    async fn list_dead_letters(
+        &self,
+        _: Request<ListDeadLettersRequest>,
+    ) -> Result<Response<ListDeadLettersResponse>, Status> {
+        Err(Status::unimplemented("not part of a trip"))
+    }
+
+    async fn redrive_dead_letter(
+        &self,
+        _: Request<RedriveDeadLetterRequest>,
+    ) -> Result<Response<RedriveDeadLetterResponse>, Status> {
+        Err(Status::unimplemented("not part of a trip"))
     }
 }
 

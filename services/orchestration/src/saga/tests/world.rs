@@ -18,6 +18,7 @@ use uuid::Uuid;
 use crate::{
     domain::{
         error::{StoreError, TripError},
+        notice::Notice,
         offer::Offer,
         ports::{
             BOOK_TRIP, CANCEL_TRIP, Claimed, Created, Hold, KeyUse, Lease, LogLine, RequestKey,
@@ -141,7 +142,7 @@ impl World {
             clock: Box::new(move || clock.load(Ordering::SeqCst)),
             new_id: || Uuid::now_v7().to_string(),
             jitter: || 0.5,
-            mail: |trip| format!("{} {}", trip.id, trip.state.as_str()).into_bytes(),
+            mail: |_, trip| format!("{} {}", trip.id, trip.state.as_str()).into_bytes(),
         };
         let options = Options {
             first_delay: Duration::from_millis(1),
@@ -415,9 +416,9 @@ impl TripStore for Gated<Store> {
         from: TripState,
         trip: &Trip,
         line: &LogLine,
-        mail: Option<Vec<u8>>,
+        notice: Option<&Notice>,
     ) -> Result<(), StoreError> {
-        let advance = self.port.trip_advance(lease, from, trip, line, mail);
+        let advance = self.port.trip_advance(lease, from, trip, line, notice);
         self.gate.pass(advance).await
     }
 

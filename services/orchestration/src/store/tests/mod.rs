@@ -1,5 +1,7 @@
 //! The store on every kind of database, with real servers.
 
+mod reminders;
+
 use std::collections::HashSet;
 
 use sea_orm::{EntityTrait, PaginatorTrait};
@@ -9,6 +11,7 @@ use super::{Store, entity, migration::Migrator};
 use crate::{
     domain::{
         error::StoreError,
+        notice::{Notice, Occasion},
         ports::{
             BOOK_TRIP, Created, Lease, LogLine, Place, RequestKey, Stranded, TripReader, TripStore,
         },
@@ -86,18 +89,26 @@ fn confirmed(trip: &Trip) -> Trip {
     moved
 }
 
-async fn advance(store: &Store, lease: &Lease, from: TripState, to: &Trip, mail: Option<Vec<u8>>) {
+/// What mail is told when a trip reaches its state.
+fn notice(trip: &Trip) -> Option<Notice> {
+    Occasion::of(trip.state).map(|occasion| Notice {
+        id: occasion.message_id(&trip.id),
+        payload: b"mail".to_vec(),
+    })
+}
+
+async fn advance(store: &Store, lease: &Lease, from: TripState, to: &Trip) {
     let line = line(to, 1);
-    let advanced = store.trip_advance(lease, from, to, &line, mail);
+    let notice = notice(to);
+    let advanced = store.trip_advance(lease, from, to, &line, notice.as_ref());
     advanced.await.unwrap();
 }
 
 async fn book(store: &Store, id: &str, created: i64) -> Trip {
     let (trip, lease) = create(store, id, created).await;
     let (held, sold) = (confirming(&trip), confirmed(&trip));
-    advance(store, &lease, TripState::Holding, &held, None).await;
-    let mail = Some(b"mail".to_vec());
-    advance(store, &lease, TripState::Confirming, &sold, mail).await;
+    advance(store, &lease, TripState::Holding, &held).await;
+    advance(store, &lease, TripState::Confirming, &sold).await;
     sold
 }
 
@@ -251,9 +262,13 @@ async fn who_lost_the_lease_writes_nothing() {
         let new = new.unwrap().unwrap();
         let held = confirming(&trip);
         let step = line(&held, 1);
+        let told = Notice {
+            id: "t-confirmed".to_owned(),
+            payload: vec![1],
+        };
         for outcome in [
             store
-                .trip_advance(&old, TripState::Holding, &held, &step, Some(vec![1]))
+                .trip_advance(&old, TripState::Holding, &held, &step, Some(&told))
                 .await,
             store.trip_attempt(&old, 2, Some(&step)).await,
         ] {
@@ -284,11 +299,10 @@ async fn what_was_done_by_a_first_run_is_recognised_by_the_second() {
         let held = confirming(&trip);
         let sold = confirmed(&trip);
         for _ in 0..2 {
-            advance(&store, &lease, TripState::Holding, &held, None).await;
+            advance(&store, &lease, TripState::Holding, &held).await;
         }
         for _ in 0..2 {
-            let mail = Some(b"mail".to_vec());
-            advance(&store, &lease, TripState::Confirming, &sold, mail).await;
+            advance(&store, &lease, TripState::Confirming, &sold).await;
         }
         assert_eq!(store.log_list("t", 10).await.unwrap().len(), 3);
         assert_eq!(mails(&store).await, 1);
