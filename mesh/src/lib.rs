@@ -8,6 +8,7 @@
 pub mod auth;
 pub mod backoff;
 pub mod client;
+pub mod cron;
 mod deadline;
 pub mod idempotency;
 pub mod key_file;

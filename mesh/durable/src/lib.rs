@@ -4,6 +4,7 @@
 //! difference is here and not in a service. It stands apart from `mesh` so that the gateway links
 //! no database.
 
+pub mod cron;
 pub mod db;
 pub mod lease;
 pub mod outbox;

@@ -16,8 +16,8 @@ pub struct Config {
     /// `SKYWAY_BOOKING_HOLD_TTL`: how long seats are held; 10 min by default. Booking a trip takes
     /// seconds, so that this is about trips that have died on their way.
     pub hold_ttl: Duration,
-    /// How often holds are looked through for those whose time is over; 5 s by default.
-    pub expire_every: Duration,
+    /// When holds are looked through for those whose time is over, a cron expression with seconds; every 10 s by default.
+    pub expire_schedule: &'static str,
     /// Connections to the database at most; 16 by default.
     pub max_connections: u32,
     /// How it serves, and by whom it is called.
@@ -33,7 +33,7 @@ impl Config {
             database_url: None,
             search,
             hold_ttl: Duration::from_mins(10),
-            expire_every: Duration::from_secs(5),
+            expire_schedule: "*/10 * * * * *",
             max_connections: 16,
             server: mesh::server::Config::new("booking"),
         }

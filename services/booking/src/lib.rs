@@ -20,13 +20,17 @@ use std::{
 
 use contracts::{
     booking::v1::{BOOKING_SERVICE, booking_service_server::BookingServiceServer},
-    operations::v1::{AUDIT_SERVICE, audit_service_server::AuditServiceServer},
+    operations::v1::{
+        AUDIT_SERVICE, CRON_SERVICE, audit_service_server::AuditServiceServer,
+        cron_service_server::CronServiceServer,
+    },
 };
 use durable::{
     OpenError, Options,
+    cron::{Cron, ScheduleError},
     queue::{Log, LogError},
 };
-use mesh::{client, server::Server};
+use mesh::{client, cron, server::Server};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -35,7 +39,7 @@ use self::{
     clients::search::Search,
     domain::combine::Combiner,
     grpc::{Audit, Feed, Grpc, encode_inventory, relay},
-    jobs::{expire_holds, trim_outbox},
+    jobs::jobs,
     store::{INVENTORY, Sql},
 };
 
@@ -56,6 +60,9 @@ pub enum ServeError {
     /// The database failed at once.
     #[error(transparent)]
     Log(#[from] LogError),
+    /// A job cannot be planned.
+    #[error(transparent)]
+    Schedule(#[from] ScheduleError),
     /// The server failed.
     #[error(transparent)]
     Server(#[from] mesh::server::ServeError),
@@ -99,14 +106,24 @@ pub async fn serve(
         store: Arc::clone(&store),
         clock: milliseconds,
     };
+    let cron = Cron::new(
+        store.db().clone(),
+        "booking",
+        cron::replica(&listener),
+        milliseconds,
+        jobs(&config, &store, milliseconds),
+    )?;
     let server = Server::new(config.server)
         .add(BookingServiceServer::new(booking), &BOOKING_SERVICE)
-        .add(AuditServiceServer::new(audit), &AUDIT_SERVICE);
+        .add(AuditServiceServer::new(audit), &AUDIT_SERVICE)
+        .add(
+            CronServiceServer::new(cron::Cron(cron.clone())),
+            &CRON_SERVICE,
+        );
+    let serving = server.serve(listener, shutdown.clone());
     tokio::select! {
-        outcome = server.serve(listener, shutdown) => Ok(outcome?),
+        outcome = cron.beside(serving, &shutdown) => Ok(outcome?),
         never = relay(follower, feed) => match never {},
-        never = expire_holds(store.as_ref(), config.expire_every, milliseconds) => match never {},
-        never = trim_outbox(store.as_ref(), milliseconds) => match never {},
     }
 }
 

@@ -1,17 +1,23 @@
-//! What a replica does from time to time. Every replica does all of it: each part is harmless to
-//! do twice.
+//! What identity does without being asked: each replica looks after its own keys, and by the clock one of them
+//! looks after the tables.
 
-use std::{convert::Infallible, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
-use crate::accounts::Accounts;
+use durable::cron::{Done, Job, JobError, audited};
 
-/// Between two rounds, unless keys change faster.
+use crate::{accounts::Accounts, grpc};
+
+/// Between two looks at the keys, unless they change faster.
 const INTERVAL: Duration = Duration::from_mins(1);
 /// Shortest pause, whatever is configured.
 const LEAST: Duration = Duration::from_millis(100);
+/// How long looking at every row may take.
+const TIMEOUT: Duration = Duration::from_mins(5);
+/// So that the hourly jobs of all services do not begin at once.
+const JITTER: Duration = Duration::from_mins(1);
 
-/// Changes keys that are due, and removes what nobody can use any more.
-pub(crate) async fn run(accounts: &Accounts, key_rotation: Duration) -> Infallible {
+/// Changes keys that are due, and takes up those that other replicas have changed.
+pub(crate) async fn keep_keys(accounts: &Accounts, key_rotation: Duration) -> Infallible {
     // Keys are published half a life before they sign, so that each is seen in time.
     let interval = (key_rotation / 8).clamp(LEAST, INTERVAL);
     loop {
@@ -20,10 +26,41 @@ pub(crate) async fn run(accounts: &Accounts, key_rotation: Duration) -> Infallib
             tracing::warn!(%error, "cannot look after the signing keys; those known stay");
         }
         accounts.throttle.forget();
-        match accounts.store.expired_remove((accounts.clock)()).await {
-            Ok(0) => {}
-            Ok(sessions) => tracing::debug!(sessions, "expired sessions removed"),
-            Err(error) => tracing::warn!(%error, "cannot remove expired sessions"),
-        }
     }
+}
+
+/// What one replica does for all.
+pub(crate) fn jobs(accounts: &Arc<Accounts>) -> [Job; 2] {
+    let (purged, audit) = (Arc::clone(accounts), Arc::clone(accounts));
+    [
+        Job::new(
+            "purge-sessions",
+            "Removes sessions whose time is over, and their tokens.",
+            "0 0 * * * *",
+            move || purge_sessions(Arc::clone(&purged)),
+        )
+        .timeout(TIMEOUT)
+        .jitter(JITTER),
+        Job::new(
+            "audit-identity",
+            "Checks identity's promises against all of its rows.",
+            "0 0 * * * *",
+            move || run_audit(Arc::clone(&audit)),
+        )
+        .timeout(TIMEOUT)
+        .jitter(JITTER),
+    ]
+}
+
+async fn purge_sessions(accounts: Arc<Accounts>) -> Done {
+    let removed = accounts.store.expired_remove((accounts.clock)()).await;
+    Ok(match removed.map_err(JobError::new)? {
+        0 => String::new(),
+        sessions => format!("{sessions} expired sessions removed"),
+    })
+}
+
+async fn run_audit(accounts: Arc<Accounts>) -> Done {
+    let checks = grpc::audit(&accounts).await.map_err(JobError::new)?;
+    audited(checks.iter().map(|check| (check.name, check.violations)))
 }

@@ -23,10 +23,15 @@ use std::{
 
 use contracts::{
     identity::v1::{IDENTITY_SERVICE, identity_service_server::IdentityServiceServer},
-    operations::v1::{AUDIT_SERVICE, audit_service_server::AuditServiceServer},
+    operations::v1::{
+        AUDIT_SERVICE, CRON_SERVICE, audit_service_server::AuditServiceServer,
+        cron_service_server::CronServiceServer,
+    },
 };
+use durable::cron::{Cron, ScheduleError};
 use governor::clock::DefaultClock;
 use mesh::{
+    cron,
     key_file::{KeyFileError, load_or_create},
     server::Server,
 };
@@ -75,6 +80,9 @@ pub enum ServeError {
     /// The administrator, or the hash that stands for nobody's, could not be made.
     #[error("identity cannot start: {0}")]
     Start(String),
+    /// A job cannot be planned.
+    #[error(transparent)]
+    Schedule(#[from] ScheduleError),
     /// The server failed.
     #[error(transparent)]
     Server(#[from] mesh::server::ServeError),
@@ -96,12 +104,24 @@ pub async fn serve(
         .auth
         .map(|auth| auth.with_key_source(accounts.ring.clone()));
     let grpc = Grpc(Arc::clone(&accounts));
+    let cron = Cron::new(
+        accounts.store.db().clone(),
+        "identity",
+        cron::replica(&listener),
+        now,
+        jobs::jobs(&accounts),
+    )?;
     let server = Server::new(server)
         .add(IdentityServiceServer::new(grpc.clone()), &IDENTITY_SERVICE)
-        .add(AuditServiceServer::new(grpc), &AUDIT_SERVICE);
+        .add(AuditServiceServer::new(grpc), &AUDIT_SERVICE)
+        .add(
+            CronServiceServer::new(cron::Cron(cron.clone())),
+            &CRON_SERVICE,
+        );
+    let serving = server.serve(listener, shutdown.clone());
     tokio::select! {
-        outcome = server.serve(listener, shutdown) => Ok(outcome?),
-        never = jobs::run(&accounts, config.key_rotation) => match never {},
+        outcome = cron.beside(serving, &shutdown) => Ok(outcome?),
+        never = jobs::keep_keys(&accounts, config.key_rotation) => match never {},
     }
 }
 

@@ -11,7 +11,9 @@ use contracts::{
         identity_service_client::IdentityServiceClient,
     },
     operations::v1::{
-        AUDIT_SERVICE, AuditReport, RunAuditRequest, audit_service_client::AuditServiceClient,
+        AUDIT_SERVICE, AuditReport, CRON_SERVICE, CronOutcome, ListCronJobsRequest,
+        RunAuditRequest, RunCronJobRequest, audit_service_client::AuditServiceClient,
+        cron_service_client::CronServiceClient,
     },
 };
 use identity::{Admin, Config, Rate};
@@ -377,4 +379,36 @@ async fn an_audit_is_for_the_mesh_only() {
 fn now() -> i64 {
     let since = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap();
     i64::try_from(since.as_secs()).unwrap()
+}
+
+#[tokio::test]
+async fn its_jobs_are_told_and_can_be_run() {
+    let dir = tempfile::tempdir().unwrap();
+    let replica = start(config(dir.path())).await;
+    let config = client_config(&replica.endpoints).signed(mesh_auth().signer("operator"));
+    let mut cron = CronServiceClient::new(Channel::connect(&CRON_SERVICE, config));
+    let told = cron.list_cron_jobs(ListCronJobsRequest {}).await.unwrap();
+    let told = told.into_inner().cron_jobs;
+    let names: Vec<_> = told.iter().map(|job| job.name.as_str()).collect();
+    assert_eq!(names, ["audit-identity", "purge-sessions"]);
+    assert!(
+        told.iter()
+            .all(|job| job.service == "identity" && job.next_time.is_some())
+    );
+    for (name, detail) in [
+        ("audit-identity", "4 promises kept"),
+        ("purge-sessions", ""),
+    ] {
+        let name = name.to_owned();
+        let run = cron
+            .run_cron_job(RunCronJobRequest { name })
+            .await
+            .unwrap()
+            .into_inner();
+        assert_eq!(
+            (run.outcome(), run.detail.as_str()),
+            (CronOutcome::Succeeded, detail)
+        );
+        assert_eq!((run.tick_time, run.attempt), (None, 1));
+    }
 }

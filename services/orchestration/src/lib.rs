@@ -7,7 +7,7 @@ mod clients;
 pub mod config;
 pub mod domain;
 mod grpc;
-pub mod jobs;
+mod jobs;
 mod relay;
 pub mod saga;
 pub mod store;
@@ -21,14 +21,21 @@ use std::{
 use contracts::{
     booking::v1::BOOKING_SERVICE,
     mail::v1::MAIL_SERVICE,
-    operations::v1::{AUDIT_SERVICE, audit_service_server::AuditServiceServer},
+    operations::v1::{
+        AUDIT_SERVICE, CRON_SERVICE, audit_service_server::AuditServiceServer,
+        cron_service_server::CronServiceServer,
+    },
     orchestration::v1::{TRIP_SERVICE, trip_service_server::TripServiceServer},
     rt::route::Service,
     search::v1::SEARCH_SERVICE,
 };
-use durable::OpenError;
+use durable::{
+    OpenError,
+    cron::{Cron, ScheduleError},
+};
 use mesh::{
     client::{Channel, Endpoints},
+    cron,
     key_file::{KeyFileError, load_or_create},
     server::Server,
 };
@@ -66,6 +73,9 @@ pub enum ServeError {
     /// The key for offers cannot be had.
     #[error(transparent)]
     Key(#[from] KeyFileError),
+    /// A job cannot be planned.
+    #[error(transparent)]
+    Schedule(#[from] ScheduleError),
     /// The server failed.
     #[error(transparent)]
     Server(#[from] mesh::server::ServeError),
@@ -110,25 +120,42 @@ pub async fn serve(
         flights: SearchFlights::new(channel(&config, &SEARCH_SERVICE, &config.search)),
         key,
     });
-    let server = Server::new(config.server.clone())
-        .add(
-            TripServiceServer::new(Grpc(Arc::clone(&state))),
-            &TRIP_SERVICE,
-        )
-        .add(AuditServiceServer::new(Audit(state)), &AUDIT_SERVICE);
+    let cron = Cron::new(
+        state.store.db.clone(),
+        "orchestration",
+        cron::replica(&listener),
+        milliseconds,
+        jobs::jobs(&state, milliseconds),
+    )?;
+    let server = server(config.server.clone(), &state, &cron);
+    // Trips that were left behind do not wait for the next tick.
+    let at_once = async {
+        if let Some(Err(error)) = shutdown.run_until_cancelled(trips.recover()).await {
+            tracing::warn!(?error, "cannot look for trips that nobody works on");
+        }
+    };
     let relay = async {
         if let Some(mail) = mail {
             relay::run(store.log().clone(), &config.queue_url(), mail, &shutdown).await;
         }
     };
-    // Recovery and the relay end by themselves at shutdown; the server drains.
-    let (outcome, (), ()) = tokio::join!(
-        server.serve(listener, shutdown.clone()),
-        trips.recover(),
-        relay
-    );
+    let serving = server.serve(listener, shutdown.clone());
+    // The relay ends by itself at shutdown; the server drains.
+    let (outcome, (), ()) = tokio::join!(cron.beside(serving, &shutdown), at_once, relay);
     let _ = tokio::time::timeout(LAST_STEPS, trips.stopped()).await;
     Ok(outcome?)
+}
+
+/// All that a replica answers.
+fn server(config: mesh::server::Config, state: &Arc<State>, cron: &Cron) -> Server {
+    let (trips, audit) = (Grpc(Arc::clone(state)), Audit(Arc::clone(state)));
+    Server::new(config)
+        .add(TripServiceServer::new(trips), &TRIP_SERVICE)
+        .add(AuditServiceServer::new(audit), &AUDIT_SERVICE)
+        .add(
+            CronServiceServer::new(cron::Cron(cron.clone())),
+            &CRON_SERVICE,
+        )
 }
 
 /// Calls as this service, where callers are known at all.

@@ -18,6 +18,8 @@ pub struct Config {
     pub seed_demo: bool,
     /// Where booking is, whose seats are offered; by default nowhere: then every cabin is as large as the timetable says.
     pub booking: Option<Endpoints>,
+    /// When all of booking's seats are read anew, a cron expression with seconds; every hour by default.
+    pub reconcile_schedule: &'static str,
     /// How often a replica looks whether a timetable has been imported; 1 s by default.
     pub timetable_poll: Duration,
     /// How it serves.
@@ -34,6 +36,7 @@ impl Config {
             offer_key: None,
             seed_demo: true,
             booking: None,
+            reconcile_schedule: "0 0 * * * *",
             timetable_poll: Duration::from_secs(1),
             server: mesh::server::Config::new("search"),
         }

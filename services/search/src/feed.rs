@@ -23,21 +23,42 @@ use crate::{
     grpc,
 };
 
+pub(crate) type Client = BookingServiceClient<Channel>;
+
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const MOST_PAUSE: Duration = Duration::from_secs(1);
 
-/// Keeps `seats` as booking reports them, and says in `caught_up` when they have been complete once.
-pub(crate) async fn follow(
-    booking: &Endpoints,
-    auth: Option<&Auth>,
-    seats: &LiveSeats,
-    caught_up: &watch::Sender<bool>,
-) -> Infallible {
+/// A client of booking, signed where callers are known.
+pub(crate) fn client(booking: &Endpoints, auth: Option<&Auth>) -> Client {
     let mut config = Config::new(booking.clone());
     if let Some(auth) = auth {
         config = config.signed(auth.signer("search"));
     }
-    let mut client = BookingServiceClient::new(Channel::connect(&BOOKING_SERVICE, config));
+    BookingServiceClient::new(Channel::connect(&BOOKING_SERVICE, config))
+}
+
+/// Everything that is taken at the moment.
+pub(crate) async fn snapshot(mut client: Client) -> Result<Vec<Taken>, Status> {
+    let answer = client.stream_inventory(StreamInventoryRequest {}).await?;
+    let mut stream = answer.into_inner();
+    let mut all = Vec::new();
+    while let Some(update) = stream.message().await? {
+        all.extend(update.inventory.iter().filter_map(taken));
+        if update.caught_up {
+            return Ok(all);
+        }
+    }
+    Err(Status::unavailable(
+        "the stream ended before it was complete",
+    ))
+}
+
+/// Keeps `seats` as booking reports them, and says in `caught_up` when they have been complete once.
+pub(crate) async fn follow(
+    mut client: Client,
+    seats: &LiveSeats,
+    caught_up: &watch::Sender<bool>,
+) -> Infallible {
     let mut backoff = Backoff::new(FIRST_PAUSE, MOST_PAUSE);
     let mut failing = false;
     loop {

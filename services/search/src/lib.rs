@@ -9,6 +9,7 @@ pub mod domain;
 mod feed;
 mod grpc;
 pub mod import;
+mod reconcile;
 mod state;
 pub mod store;
 
@@ -19,8 +20,13 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use contracts::search::v1::{SEARCH_SERVICE, search_service_server::SearchServiceServer};
+use contracts::{
+    operations::v1::{CRON_SERVICE, cron_service_server::CronServiceServer},
+    search::v1::{SEARCH_SERVICE, search_service_server::SearchServiceServer},
+};
+use durable::cron::{Cron, ScheduleError};
 use mesh::{
+    cron,
     key_file::{KeyFileError, load_or_create},
     server::Server,
 };
@@ -61,6 +67,9 @@ pub enum ServeError {
     /// The key for offers cannot be had.
     #[error(transparent)]
     Key(#[from] KeyFileError),
+    /// A job cannot be planned.
+    #[error(transparent)]
+    Schedule(#[from] ScheduleError),
     /// The server failed.
     #[error(transparent)]
     Server(#[from] mesh::server::ServeError),
@@ -110,9 +119,12 @@ pub async fn serve(
     else {
         return Ok(());
     };
-    let live = config.booking.as_ref().map(|_| Arc::<LiveSeats>::default());
+    let live = config.booking.as_ref().map(|booking| {
+        let client = feed::client(booking, config.server.auth.as_ref());
+        (client, Arc::<LiveSeats>::default())
+    });
     let availability: Arc<dyn Availability> = match &live {
-        Some(live) => Arc::clone(live) as _,
+        Some((_, live)) => Arc::clone(live) as _,
         None => Arc::new(WholeCapacity::default()),
     };
     let caught_up = watch::Sender::new(live.is_none());
@@ -125,22 +137,30 @@ pub async fn serve(
         clock: seconds,
         shutdown: shutdown.clone(),
     });
+    let jobs = live
+        .clone()
+        .map(|(client, seats)| reconcile::job(config.reconcile_schedule, client, seats, today));
+    let replica = cron::replica(&listener);
+    let cron = Cron::new(store.db().clone(), "search", replica, milliseconds, jobs)?;
     let server = Server::new(config.server.clone())
         .add(
             SearchServiceServer::new(Grpc(Arc::clone(&state))),
             &SEARCH_SERVICE,
         )
+        .add(
+            CronServiceServer::new(cron::Cron(cron.clone())),
+            &CRON_SERVICE,
+        )
         .ready_when(caught_up.subscribe());
     let live_seats = async {
-        match (&config.booking, &live) {
-            (Some(booking), Some(live)) => {
-                feed::follow(booking, config.server.auth.as_ref(), live, &caught_up).await
-            }
-            _ => std::future::pending().await,
+        match live {
+            Some((client, live)) => feed::follow(client, &live, &caught_up).await,
+            None => std::future::pending().await,
         }
     };
+    let serving = server.serve(listener, shutdown.clone());
     tokio::select! {
-        outcome = server.serve(listener, shutdown) => Ok(outcome?),
+        outcome = cron.beside(serving, &shutdown) => Ok(outcome?),
         never = follow(&config, &store, &state) => match never {},
         never = live_seats => match never {},
     }
@@ -244,8 +264,12 @@ fn today() -> Day {
 }
 
 fn seconds() -> i64 {
+    milliseconds() / 1_000
+}
+
+fn milliseconds() -> i64 {
     let since = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
-    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

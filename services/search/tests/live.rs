@@ -13,6 +13,10 @@ use contracts::{
         StreamInventoryResponse,
         booking_service_server::{BookingService, BookingServiceServer},
     },
+    operations::v1::{
+        CRON_SERVICE, ListCronJobsRequest, RunCronJobRequest,
+        cron_service_client::CronServiceClient,
+    },
     search::v1::{
         Cabin, GetFlightRequest, SEARCH_SERVICE, WatchFlightRequest,
         search_service_client::SearchServiceClient,
@@ -126,11 +130,20 @@ async fn booking(auth: &Auth) -> (Endpoints, mpsc::Receiver<Updates>) {
     (endpoints, asked)
 }
 
-async fn replica(dir: &Path, auth: &Auth, booking: Endpoints) -> Channel {
+/// A schedule that no test lives to see.
+const NEVER: &str = "0 0 3 1 1 *";
+
+async fn replica(
+    dir: &Path,
+    auth: &Auth,
+    booking: Endpoints,
+    reconcile: &'static str,
+) -> (Channel, Endpoints) {
     let (listener, endpoints) = listen().await;
     let mut config = Config {
         seed_demo: false,
         booking: Some(booking),
+        reconcile_schedule: reconcile,
         ..Config::new(dir)
     };
     config.server.auth = Some(auth.clone());
@@ -146,13 +159,15 @@ async fn replica(dir: &Path, auth: &Auth, booking: Endpoints) -> Channel {
         .await
         .unwrap();
     tokio::spawn(search::serve(config, listener, CancellationToken::new()));
-    Channel::connect(
-        &SEARCH_SERVICE,
-        ClientConfig {
-            patience: Duration::from_mins(1),
-            ..ClientConfig::new(endpoints)
-        },
-    )
+    let channel = Channel::connect(&SEARCH_SERVICE, patient(&endpoints));
+    (channel, endpoints)
+}
+
+fn patient(endpoints: &Endpoints) -> ClientConfig {
+    ClientConfig {
+        patience: Duration::from_mins(1),
+        ..ClientConfig::new(endpoints.clone())
+    }
 }
 
 fn today() -> Day {
@@ -202,7 +217,7 @@ async fn seats_follow_booking_from_a_snapshot_on() {
     let dir = tempfile::tempdir().unwrap();
     let auth = Auth::new(Key::new([1; 32]));
     let (endpoints, mut asked) = booking(&auth).await;
-    let channel = replica(dir.path(), &auth, endpoints).await;
+    let (channel, _) = replica(dir.path(), &auth, endpoints, NEVER).await;
     let mut client = SearchServiceClient::new(channel.clone());
 
     let updates = asked.recv().await.unwrap();
@@ -237,4 +252,37 @@ async fn seats_follow_booking_from_a_snapshot_on() {
     updates.send(Ok(nothing)).await.unwrap();
     let flight = watched.message().await.unwrap().unwrap();
     assert_eq!(flight.cabins[0].seats_left, Some(150));
+}
+
+#[tokio::test]
+async fn a_change_that_was_lost_is_found_when_all_seats_are_read_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    let auth = Auth::new(Key::new([1; 32]));
+    let (endpoints, mut asked) = booking(&auth).await;
+    let (channel, endpoints) = replica(dir.path(), &auth, endpoints, NEVER).await;
+    let mut client = SearchServiceClient::new(channel);
+    // The replica's own stream tells of this and then of nothing more.
+    let updates = asked.recv().await.unwrap();
+    let request = WatchFlightRequest {
+        flight_id: flight_id(),
+    };
+    let mut watched = client.watch_flight(request).await.unwrap().into_inner();
+    watched.message().await.unwrap().unwrap();
+    updates.send(Ok(update(0, 10, 1, true))).await.unwrap();
+    let flight = watched.message().await.unwrap().unwrap();
+    assert_eq!(flight.cabins[0].seats_left, Some(140));
+
+    let signed = patient(&endpoints).signed(auth.signer("operator"));
+    let mut cron = CronServiceClient::new(Channel::connect(&CRON_SERVICE, signed));
+    let told = cron.list_cron_jobs(ListCronJobsRequest {}).await.unwrap();
+    let name = told.into_inner().cron_jobs.remove(0).name;
+    assert_eq!(name, "reconcile-inventory");
+    let anew = tokio::spawn(async move {
+        let updates = asked.recv().await.unwrap();
+        updates.send(Ok(update(0, 25, 7, true))).await.unwrap();
+    });
+    let run = cron.run_cron_job(RunCronJobRequest { name }).await.unwrap();
+    anew.await.unwrap();
+    assert_eq!(run.into_inner().detail, "1 cabins compared, 1 put right");
+    assert_eq!(seats_left(&mut client).await, Some(125));
 }

@@ -6,7 +6,10 @@ use contracts::operations::v1::{AuditReport, RunAuditRequest, audit_service_serv
 use tonic::{Request, Response, Status};
 
 use super::{convert, error};
-use crate::domain::{audit::Check, ports::Store};
+use crate::domain::{
+    audit::Check,
+    ports::{Store, StoreError},
+};
 
 const SERVICE: &str = "booking";
 
@@ -17,15 +20,32 @@ pub(crate) struct Audit<S> {
     pub(crate) clock: fn() -> i64,
 }
 
+/// Of the same store.
+impl<S> Clone for Audit<S> {
+    fn clone(&self) -> Self {
+        Self {
+            store: Arc::clone(&self.store),
+            clock: self.clock,
+        }
+    }
+}
+
+impl<S: Store> Audit<S> {
+    /// Checks every promise now, and lets the metrics tell of it.
+    pub(crate) async fn run(&self) -> Result<Vec<Check>, StoreError> {
+        let checks = self.store.audit((self.clock)()).await?;
+        checks.iter().for_each(publish);
+        Ok(checks)
+    }
+}
+
 #[tonic::async_trait]
 impl<S: Store> AuditService for Audit<S> {
     async fn run_audit(
         &self,
         _: Request<RunAuditRequest>,
     ) -> Result<Response<AuditReport>, Status> {
-        let checks = self.store.audit((self.clock)()).await;
-        let checks = checks.map_err(error::store)?;
-        checks.iter().for_each(publish);
+        let checks = self.run().await.map_err(error::store)?;
         Ok(Response::new(AuditReport {
             service: SERVICE.to_owned(),
             checks: checks.into_iter().map(convert::check).collect(),

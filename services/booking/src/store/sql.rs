@@ -63,6 +63,12 @@ impl Sql {
         })
     }
 
+    /// The database, for what is kept beside the bookings.
+    #[must_use]
+    pub const fn db(&self) -> &Db {
+        &self.db
+    }
+
     /// Where the events of topic [`INVENTORY`] can be followed.
     #[must_use]
     pub const fn log(&self) -> &SqlLog {

@@ -13,7 +13,11 @@ use contracts::{
         ListTripBookingsRequest, ReleaseHoldRequest, StreamInventoryRequest,
         booking_service_client::BookingServiceClient,
     },
-    operations::v1::{AUDIT_SERVICE, RunAuditRequest, audit_service_client::AuditServiceClient},
+    operations::v1::{
+        AUDIT_SERVICE, CRON_SERVICE, CronOutcome, ListCronJobsRequest, RunAuditRequest,
+        RunCronJobRequest, audit_service_client::AuditServiceClient,
+        cron_service_client::CronServiceClient,
+    },
     search::v1::{
         Cabin, CabinOffer, Departure, Flight, GetFlightRequest, ListAirportsRequest,
         ListAirportsResponse, SEARCH_SERVICE, SearchItinerariesRequest, SearchItinerariesResponse,
@@ -335,7 +339,7 @@ async fn what_is_released_first_is_not_held_later() {
 async fn holds_run_out() {
     let mut replica = start(|config| {
         config.hold_ttl = Duration::ZERO;
-        config.expire_every = Duration::from_millis(10);
+        config.expire_schedule = "* * * * * *";
     })
     .await;
     replica.hold(wanted("t-0", 9)).await.unwrap();
@@ -504,4 +508,32 @@ async fn many_callers_of_one_flight_get_what_there_is() {
             ]
         )
     );
+}
+
+#[tokio::test]
+async fn its_jobs_are_told_and_can_be_run() {
+    let replica = start(|_| {}).await;
+    let config = ClientConfig::new(replica.endpoints.clone()).signed(auth().signer("operator"));
+    let mut cron = CronServiceClient::new(Channel::connect(&CRON_SERVICE, config));
+    let told = cron.list_cron_jobs(ListCronJobsRequest {}).await.unwrap();
+    let told = told.into_inner().cron_jobs;
+    let names: Vec<_> = told.iter().map(|job| job.name.as_str()).collect();
+    assert_eq!(names, ["audit-booking", "expire-holds", "trim-events"]);
+    assert!(
+        told.iter()
+            .all(|job| job.service == "booking" && job.next_time.is_some())
+    );
+    for (name, detail) in [("audit-booking", "5 promises kept")] {
+        let name = name.to_owned();
+        let run = cron
+            .run_cron_job(RunCronJobRequest { name })
+            .await
+            .unwrap()
+            .into_inner();
+        assert_eq!(
+            (run.outcome(), run.detail.as_str()),
+            (CronOutcome::Succeeded, detail)
+        );
+        assert_eq!((run.tick_time, run.attempt), (None, 1));
+    }
 }

@@ -1,4 +1,4 @@
-//! The audit: what the store has found, as the contract has it.
+//! The audit: what the store has found, as the contract has it, its figures also as metrics.
 
 use contracts::operations::v1::{
     AuditCheck, AuditReport, RunAuditRequest, audit_service_server::AuditService,
@@ -6,7 +6,27 @@ use contracts::operations::v1::{
 use tonic::{Request, Response, Status};
 
 use super::{Grpc, store_failed};
-use crate::store::Check;
+use crate::{
+    accounts::Accounts,
+    store::{Check, StoreError},
+};
+
+const SERVICE: &str = "identity";
+
+/// Checks every promise now, and lets the metrics tell of it.
+pub(crate) async fn audit(accounts: &Accounts) -> Result<Vec<Check>, StoreError> {
+    let checks = accounts.store.audit().await?;
+    for check in &checks {
+        for (gauge, value) in [
+            ("audit_rows", check.rows),
+            ("audit_violations", check.violations),
+        ] {
+            #[allow(clippy::cast_precision_loss)] // a figure for people
+            metrics::gauge!(gauge, "service" => SERVICE, "check" => check.name).set(value as f64);
+        }
+    }
+    Ok(checks)
+}
 
 #[tonic::async_trait]
 impl AuditService for Grpc {
@@ -14,10 +34,10 @@ impl AuditService for Grpc {
         &self,
         _: Request<RunAuditRequest>,
     ) -> Result<Response<AuditReport>, Status> {
-        let checks = self.0.store.audit().await;
+        let checks = audit(&self.0).await;
         let checks = checks.map_err(|error| store_failed(&error))?;
         Ok(Response::new(AuditReport {
-            service: "identity".to_owned(),
+            service: SERVICE.to_owned(),
             checks: checks.into_iter().map(check).collect(),
         }))
     }

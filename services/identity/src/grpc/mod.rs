@@ -14,7 +14,7 @@ use contracts::identity::v1::{
 use mesh::auth;
 use tonic::{Request, Response, Status};
 
-pub(crate) use self::error::store_failed;
+pub(crate) use self::{audit::audit, error::store_failed};
 use crate::accounts::Accounts;
 
 /// Serves [`IdentityService`] and the audit.

@@ -1,5 +1,6 @@
 //! The schema, step by step. A step that has been released never changes.
 
+use durable::cron;
 use sea_orm_migration::prelude::*;
 
 /// All steps in order.
@@ -8,7 +9,7 @@ pub(super) struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(Accounts)]
+        vec![Box::new(Accounts), Box::new(Cron)]
     }
 }
 
@@ -90,5 +91,25 @@ impl MigrationTrait for Accounts {
             manager.drop_table(table).await?;
         }
         Ok(())
+    }
+}
+
+/// Who runs which job, and what came of it.
+struct Cron;
+
+impl MigrationName for Cron {
+    fn name(&self) -> &'static str {
+        "0002_cron"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Cron {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        cron::create_tables(manager).await
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        cron::drop_tables(manager).await
     }
 }

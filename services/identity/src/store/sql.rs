@@ -70,6 +70,12 @@ pub struct Store {
 }
 
 impl Store {
+    /// The database, for what is kept beside the accounts.
+    #[must_use]
+    pub const fn db(&self) -> &Db {
+        &self.db
+    }
+
     /// Opens it and brings its schema up to date.
     ///
     /// # Errors

@@ -6,13 +6,23 @@ use contracts::operations::v1::{AuditReport, RunAuditRequest, audit_service_serv
 use tonic::{Request, Response, Status};
 
 use super::{State, convert};
-use crate::domain::audit::Check;
+use crate::domain::audit::{AuditError, Check};
 
 /// Name of the service in its reports.
 const SERVICE: &str = "orchestration";
 
 /// Serves [`AuditService`].
+#[derive(Clone)]
 pub(crate) struct Audit(pub(crate) Arc<State>);
+
+impl Audit {
+    /// Checks every promise now, and lets the metrics tell of it.
+    pub(crate) async fn run(&self) -> Result<Vec<Check>, AuditError> {
+        let checks = self.0.trips.audit(&self.0.store).await?;
+        checks.iter().for_each(measure);
+        Ok(checks)
+    }
+}
 
 #[tonic::async_trait]
 impl AuditService for Audit {
@@ -20,8 +30,7 @@ impl AuditService for Audit {
         &self,
         _: Request<RunAuditRequest>,
     ) -> Result<Response<AuditReport>, Status> {
-        let checks = self.0.trips.audit(&self.0.store).await?;
-        checks.iter().for_each(measure);
+        let checks = self.run().await?;
         Ok(Response::new(convert::report(SERVICE, checks)))
     }
 }

@@ -52,13 +52,13 @@ fn entry(mail: &Mail) -> TimelineEntry {
 mod tests {
     use super::*;
 
-    fn at(seconds: i64) -> Option<Timestamp> {
-        Some(Timestamp { seconds, nanos: 0 })
+    const fn at(seconds: i64) -> Timestamp {
+        Timestamp { seconds, nanos: 0 }
     }
 
     fn line(seconds: i64, event: &str, state: TripState) -> TimelineEntry {
         TimelineEntry {
-            time: at(seconds),
+            time: Some(at(seconds)),
             event: event.to_owned(),
             state: state.into(),
             ..TimelineEntry::default()
@@ -70,7 +70,7 @@ mod tests {
             state: state.into(),
             subject: "subject".to_owned(),
             last_error: "error".to_owned(),
-            update_time: at(seconds),
+            update_time: Some(at(seconds)),
             ..Mail::default()
         }
     }

@@ -21,7 +21,7 @@ const BATCH: u64 = 100;
 ///
 /// # Errors
 /// Where the database fails; what has been written until then stays.
-pub async fn run(
+pub(crate) async fn run(
     store: &impl ReminderStore,
     now: i64,
     mail: fn(Occasion, &Trip) -> Vec<u8>,

@@ -52,8 +52,6 @@ pub struct Options {
     pub most_delay: Duration,
     /// How often a trip that somebody waits for is looked at in the database.
     pub poll: Duration,
-    /// How often a replica looks for trips that nobody works on.
-    pub recovery_interval: Duration,
     /// Trips that a replica works on at once.
     pub most_running: usize,
 }
@@ -61,12 +59,11 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            lease: Duration::from_secs(5),
+            lease: Duration::from_secs(4),
             hold_patience: Duration::from_secs(10),
             first_delay: Duration::from_millis(50),
             most_delay: Duration::from_secs(1),
             poll: Duration::from_millis(500),
-            recovery_interval: Duration::from_secs(1),
             most_running: 1_024,
         }
     }

@@ -7,7 +7,9 @@ mod world;
 
 use contracts::{
     booking::v1::BookingState,
-    operations::v1::{AUDIT_SERVICE, RunAuditRequest},
+    operations::v1::{
+        AUDIT_SERVICE, CronOutcome, ListCronJobsRequest, RunAuditRequest, RunCronJobRequest,
+    },
     orchestration::v1::{
         CancelTripRequest, GetTripOverviewRequest, GetTripRequest, ListTripsRequest,
         ListTripsResponse, Trip, TripState, WatchTripRequest,
@@ -386,4 +388,23 @@ async fn a_replica_that_is_told_to_stop_stops() {
     world.book(order(&claims(&["AS21"]), "k")).await.unwrap();
     world.shutdown.cancel();
     world.served.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn its_jobs_are_told_and_can_be_run() {
+    let mut world = World::start().await;
+    world.book(order(&claims(&["AS21"]), "k")).await.unwrap();
+    let told = world.cron.list_cron_jobs(ListCronJobsRequest {}).await;
+    let told = told.unwrap().into_inner().cron_jobs;
+    for name in ["audit-orchestration", "resume-trips"] {
+        let job = told.iter().find(|job| job.name == name);
+        assert!(job.is_some_and(|job| job.next_time.is_some()), "{name}");
+    }
+    let name = "audit-orchestration".to_owned();
+    let run = world.cron.run_cron_job(RunCronJobRequest { name }).await;
+    let run = run.unwrap().into_inner();
+    assert_eq!(
+        (run.outcome(), run.detail.as_str(), run.tick_time),
+        (CronOutcome::Succeeded, "3 promises kept", None)
+    );
 }

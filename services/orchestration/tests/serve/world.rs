@@ -24,7 +24,10 @@ use contracts::{
         RedriveDeadLetterRequest, RedriveDeadLetterResponse,
         mail_service_server::{MailService, MailServiceServer},
     },
-    operations::v1::{AUDIT_SERVICE, audit_service_client::AuditServiceClient},
+    operations::v1::{
+        AUDIT_SERVICE, CRON_SERVICE, audit_service_client::AuditServiceClient,
+        cron_service_client::CronServiceClient,
+    },
     orchestration::v1::{
         BookTripRequest, Passenger, TRIP_SERVICE, Trip, trip_service_client::TripServiceClient,
     },
@@ -59,6 +62,8 @@ pub(crate) struct World {
     pub(crate) trips: TripServiceClient<Channel>,
     /// Signed as another service of the mesh.
     pub(crate) audit: AuditServiceClient<Channel>,
+    /// Likewise.
+    pub(crate) cron: CronServiceClient<Channel>,
     pub(crate) bookings: Bookings,
     pub(crate) mails: Mails,
     pub(crate) shutdown: CancellationToken,
@@ -144,7 +149,8 @@ impl World {
         let signed = client(endpoints).signed(auth().signer("skyway"));
         Self {
             trips: TripServiceClient::new(channel),
-            audit: AuditServiceClient::new(Channel::connect(&AUDIT_SERVICE, signed)),
+            audit: AuditServiceClient::new(Channel::connect(&AUDIT_SERVICE, signed.clone())),
+            cron: CronServiceClient::new(Channel::connect(&CRON_SERVICE, signed)),
             bookings,
             mails,
             shutdown: stopped,

@@ -1,7 +1,7 @@
 //! How many seats can still be sold: asked of whoever knows.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     hash::{BuildHasher, RandomState},
     sync::{
         PoisonError, RwLock,
@@ -11,7 +11,7 @@ use std::{
 
 use tokio::sync::watch;
 
-use super::{flight_id::FlightId, pattern::Cabin};
+use super::{day::Day, flight_id::FlightId, pattern::Cabin};
 
 /// Knows what is left of each cabin of each dated flight.
 pub trait Availability: Send + Sync {
@@ -64,6 +64,7 @@ pub struct Taken {
 #[derive(Clone, Copy, Debug)]
 struct Known {
     left: u16,
+    taken: u16,
     version: u64,
     /// The last snapshot that it was heard of in, or after.
     snapshot: u64,
@@ -77,6 +78,19 @@ pub struct LiveSeats {
     /// Counts the snapshots begun.
     snapshot: AtomicU64,
     changes: watch::Sender<u64>,
+}
+
+/// The version of every cabin that is known of, at some instant.
+#[derive(Debug)]
+pub struct Versions(HashMap<(FlightId, Cabin), u64>);
+
+/// How what was known differs from what whoever sells the seats says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Differences {
+    /// Cabins of which something newer or something else is said.
+    pub stale: usize,
+    /// Cabins of which seats were taken, and of which nothing is said.
+    pub left_over: usize,
 }
 
 impl Default for LiveSeats {
@@ -116,6 +130,7 @@ impl LiveSeats {
             let mut shard = shard.write().unwrap_or_else(PoisonError::into_inner);
             let known = shard.entry(key).or_insert(Known {
                 left: u16::MAX,
+                taken: 0,
                 version: 0,
                 snapshot,
             });
@@ -123,9 +138,67 @@ impl LiveSeats {
             if report.version >= known.version {
                 known.version = report.version;
                 known.left = report.capacity.saturating_sub(report.taken);
+                known.taken = report.taken;
             }
         }
         self.changes.send_modify(|changes| *changes += 1);
+    }
+
+    /// What is known now, to be compared with what is asked for afterwards.
+    #[must_use]
+    pub fn versions(&self) -> Versions {
+        let mut versions = HashMap::new();
+        for shard in &self.shards {
+            let shard = shard.read().unwrap_or_else(PoisonError::into_inner);
+            versions.extend(shard.iter().map(|(key, known)| (*key, known.version)));
+        }
+        Versions(versions)
+    }
+
+    /// How many of these reports say more than what is known.
+    #[must_use]
+    pub fn stale(&self, reports: &[Taken]) -> usize {
+        reports
+            .iter()
+            .filter(|report| self.is_stale(report))
+            .count()
+    }
+
+    /// Compares what is known with everything that is taken, asked for after `before`, and puts it right. Flights
+    /// before `first_day` may have departed, of which nothing is said any more: those are just forgotten.
+    pub fn reconcile(&self, before: &Versions, reports: &[Taken], first_day: Day) -> Differences {
+        let stale = self.stale(reports);
+        let told: HashSet<_> = reports
+            .iter()
+            .map(|report| (report.flight, report.cabin))
+            .collect();
+        let mut left_over = 0;
+        for (key, version) in before.0.iter().filter(|(key, _)| !told.contains(*key)) {
+            let mut shard = self
+                .shard(*key)
+                .write()
+                .unwrap_or_else(PoisonError::into_inner);
+            // What has been reported meanwhile is newer than the silence.
+            if let Some(known) = shard.get(key).copied()
+                && known.version == *version
+            {
+                shard.remove(key);
+                left_over += usize::from(known.taken > 0 && key.0.day() >= first_day);
+            }
+        }
+        // Of one version there is one truth, and it is not what was known.
+        self.report(reports.iter().copied());
+        Differences { stale, left_over }
+    }
+
+    fn is_stale(&self, report: &Taken) -> bool {
+        let key = (report.flight, report.cabin);
+        let shard = self.shard(key).read();
+        let shard = shard.unwrap_or_else(PoisonError::into_inner);
+        shard.get(&key).is_none_or(|known| {
+            known.version < report.version
+                || (known.version == report.version && known.taken != report.taken)
+        })
     }
 
     fn shard(&self, key: (FlightId, Cabin)) -> &RwLock<HashMap<(FlightId, Cabin), Known>> {
@@ -188,6 +261,62 @@ mod tests {
         assert_eq!(left(b), 0, "until the snapshot is complete");
         seats.end_snapshot();
         assert_eq!((left(a), left(b)), (0, 90));
+    }
+
+    #[test]
+    fn what_differs_is_counted_and_put_right() {
+        let seats = LiveSeats::default();
+        let [same, behind, wrong, gone, departed, freed, moved, missing] = [1, 2, 3, 4, 5, 6, 7, 8]
+            .map(|number| {
+                format!(
+                    "AS{number}-2026-12-{:02}-JFK",
+                    if number == 5 { 1 } else { 9 }
+                )
+            });
+        seats.report([
+            report(&same, 1, 1),
+            report(&behind, 1, 1),
+            report(&wrong, 1, 1),
+            report(&gone, 1, 1),
+            report(&departed, 1, 1),
+            report(&freed, 0, 2),
+            report(&moved, 0, 1),
+        ]);
+        let before = seats.versions();
+        seats.report([report(&moved, 3, 2)]);
+        let told = [
+            report(&same, 1, 1),
+            report(&behind, 2, 2),
+            report(&wrong, 2, 1),
+            report(&missing, 4, 1),
+        ];
+        assert_eq!(seats.stale(&told), 3);
+        let first_day = Day::from_ymd(2026, 12, 3).unwrap();
+        let differences = seats.reconcile(&before, &told, first_day);
+        assert_eq!(
+            differences,
+            Differences {
+                stale: 3,
+                left_over: 1
+            }
+        );
+        let left = |flight: &str| seats.seats_left(flight.parse().unwrap(), Cabin::Economy, 100);
+        let all = [
+            &same, &behind, &wrong, &gone, &departed, &freed, &moved, &missing,
+        ];
+        assert_eq!(
+            all.map(|flight| left(flight)),
+            [99, 98, 98, 100, 100, 100, 97, 96]
+        );
+        let again = seats.reconcile(&seats.versions(), &told, first_day);
+        // Only what was reported in between is left over now.
+        assert_eq!(
+            again,
+            Differences {
+                stale: 0,
+                left_over: 1
+            }
+        );
     }
 
     #[test]

@@ -89,6 +89,12 @@ impl Store {
         Ok(Self(Db::open::<Migrator>(&options).await?))
     }
 
+    /// The database, for what is kept beside the timetable.
+    #[must_use]
+    pub const fn db(&self) -> &Db {
+        &self.0
+    }
+
     /// Version of the timetable; none where there is no timetable yet.
     ///
     /// # Errors

@@ -190,3 +190,18 @@ async fn a_dead_replicas_trip_is_taken_by_one_only() {
     assert_eq!(first.unwrap() + second.unwrap(), 1);
     assert!(other.trips.book(order("k", &["A"])).await.is_ok());
 }
+
+#[tokio::test]
+async fn one_run_takes_over_all_trips_that_nobody_works_on() {
+    const TRIPS: usize = 70;
+    let world = World::new().await;
+    for number in 0..TRIPS {
+        let dying = world.replica_that_dies(Some((1, When::Before)));
+        let order = order(&format!("k{number}"), &["A"]);
+        assert!(dying.book_or_die(order).await.is_none());
+    }
+    world.pass(DEAD);
+    let other = world.replica();
+    assert_eq!(other.trips.recover().await.unwrap(), TRIPS);
+    assert_eq!(other.trips.recover().await.unwrap(), 0);
+}

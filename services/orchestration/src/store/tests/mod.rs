@@ -344,10 +344,10 @@ async fn no_trip_is_read_half_changed() {
             let id = format!("t{round}");
             let (trip, lease) = create(&store, &id, 1_000 + round).await;
             let (held, sold) = (confirming(&trip), confirmed(&trip));
-            advance(&store, &lease, TripState::Holding, &held, None).await;
+            advance(&store, &lease, TripState::Holding, &held).await;
             let writer = tokio::spawn({
                 let (store, sold) = (store.clone(), sold.clone());
-                async move { advance(&store, &lease, TripState::Confirming, &sold, None).await }
+                async move { advance(&store, &lease, TripState::Confirming, &sold).await }
             });
             loop {
                 let got = store.trip_get(&id).await.unwrap().unwrap();
