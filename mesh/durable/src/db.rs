@@ -86,6 +86,12 @@ pub enum OpenError {
 #[error("{0}")]
 pub struct Cause(String);
 
+impl Cause {
+    pub(crate) const fn new(text: String) -> Self {
+        Self(text)
+    }
+}
+
 /// An open database.
 #[derive(Clone, Debug)]
 pub struct Db {
@@ -195,7 +201,7 @@ pub fn sqlite_url(path: &Path) -> String {
 }
 
 /// `postgres://ada:***@db/booking`.
-fn without_password(url: &str) -> String {
+pub(crate) fn without_password(url: &str) -> String {
     let masked = url.split_once("://").and_then(|(scheme, rest)| {
         let (credentials, place) = rest.rsplit_once('@')?;
         let (user, _) = credentials.split_once(':')?;

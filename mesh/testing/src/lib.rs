@@ -1,4 +1,4 @@
-//! Real databases for tests: `PostgreSQL`, `MariaDB` and `SQLite`, a fresh one for each test.
+//! Real servers for tests: `PostgreSQL`, `MariaDB` and `SQLite`, a fresh database for each test, and `Redis`.
 //!
 //! A test process starts each server once, when it is first asked for, on a port of its own and
 //! without a disk to wait for; the server ends with the process, however that ends.
@@ -10,6 +10,7 @@
 
 mod mariadb;
 mod postgres;
+mod redis;
 mod server;
 
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -21,6 +22,7 @@ use tokio::sync::OnceCell;
 pub use self::{
     mariadb::MariaDb,
     postgres::Postgres,
+    redis::Redis,
     server::{free_port, program},
 };
 
@@ -55,6 +57,12 @@ pub async fn mariadb() -> Database {
     static SERVER: OnceCell<MariaDb> = OnceCell::const_new();
     let server = SERVER.get_or_init(MariaDb::start).await;
     create(&server.url("mysql"), |name| server.url(name)).await
+}
+
+/// The `Redis` server that this process's tests share; each keeps to keys of its own.
+pub async fn redis() -> &'static Redis {
+    static SERVER: OnceCell<Redis> = OnceCell::const_new();
+    SERVER.get_or_init(Redis::start).await
 }
 
 /// Runs `body` on a fresh database of each kind, one after the other, and says which one it was

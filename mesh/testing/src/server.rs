@@ -1,10 +1,14 @@
 //! A server as a child process that cannot outlive the tests.
 
 use std::{
+    io::Write,
     net::TcpListener,
     path::{Path, PathBuf},
-    process::{self, Child, Command, Stdio},
-    sync::atomic::{AtomicU32, Ordering},
+    process::{self, Child, ChildStdin, Command, Stdio},
+    sync::{
+        Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -14,15 +18,28 @@ use tempfile::TempDir;
 /// How long a server may take to answer.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// Starts the server in the background, waits until the test process is gone (then its end of the
-/// pipe is closed, also after a crash), and ends the server and its files.
-const KEEPER: &str = r#"directory=$1; shift; "$@" </dev/null & server=$!; cat >/dev/null; kill -9 $server; wait $server; rm -rf "$directory""#;
+/// Starts the server in the background, does what it is told (`kill` it, `start` it again) until the test
+/// process is gone (then its end of the pipe is closed, also after a crash), and ends the server and its files.
+const KEEPER: &str = r#"
+directory=$1; shift
+start() { "$@" </dev/null & server=$!; }
+stop() { kill -9 $server; wait $server; }
+start "$@"
+while read -r word; do
+    case $word in
+        kill) stop ;;
+        start) start "$@" ;;
+    esac
+done
+stop; rm -rf "$directory""#;
 
 /// A running server.
 #[derive(Debug)]
 pub(crate) struct Server {
-    // Its standard input is what the keeper waits for.
     _keeper: Child,
+    /// What the keeper listens to.
+    words: Mutex<ChildStdin>,
+    directory: PathBuf,
     pub(crate) port: u16,
 }
 
@@ -49,7 +66,7 @@ pub fn free_port() -> u16 {
     }
 }
 
-/// Where a program of a database is: Debian keeps those of `PostgreSQL` out of the `PATH`.
+/// Where a server's program is: Debian keeps those of `PostgreSQL` out of the `PATH`.
 #[must_use]
 pub fn program(name: &str) -> PathBuf {
     let path = std::env::var_os("PATH").unwrap_or_default();
@@ -64,7 +81,7 @@ pub fn program(name: &str) -> PathBuf {
         .find(|file| file.is_file());
     found.unwrap_or_else(|| {
         panic!(
-            "{name} is not installed; `make test` installs it (Debian: postgresql mariadb-server)"
+            "{name} is not installed; `make test` installs it (Debian: postgresql mariadb-server redis-server)"
         )
     })
 }
@@ -115,8 +132,22 @@ pub(crate) fn run(command: &mut Command) {
 impl Server {
     /// Starts `words`, whose files are in `directory`, and waits until a client can connect to `url`.
     pub(crate) async fn start(words: &[String], directory: &Path, port: u16, url: &str) -> Self {
+        let connects = async || {
+            let connection = Database::connect(url).await;
+            connection.map(drop).map_err(|error| error.to_string())
+        };
+        Self::start_until(words, directory, port, connects).await
+    }
+
+    /// Starts `words`, whose files are in `directory`, and waits until `ready`.
+    pub(crate) async fn start_until(
+        words: &[String],
+        directory: &Path,
+        port: u16,
+        ready: impl AsyncFn() -> Result<(), String>,
+    ) -> Self {
         let log = std::fs::File::create(directory.join("log")).unwrap();
-        let keeper = Command::new("sh")
+        let mut keeper = Command::new("sh")
             .args(["-c", KEEPER, "keeper"])
             .arg(directory)
             .args(words)
@@ -125,18 +156,35 @@ impl Server {
             .stderr(log)
             .spawn()
             .unwrap();
+        let server = Self {
+            words: Mutex::new(keeper.stdin.take().unwrap()),
+            _keeper: keeper,
+            directory: directory.to_owned(),
+            port,
+        };
+        server.wait_until(&words.join(" "), ready).await;
+        server
+    }
+
+    /// Waits for a condition, which says what is wrong until then.
+    pub(crate) async fn wait_until(
+        &self,
+        what: &str,
+        condition: impl AsyncFn() -> Result<(), String>,
+    ) {
         let started = Instant::now();
-        while let Err(error) = Database::connect(url).await {
+        while let Err(error) = condition().await {
             assert!(
                 started.elapsed() < PATIENCE,
-                "{words:?} does not answer: {error}\n{}",
-                std::fs::read_to_string(directory.join("log")).unwrap_or_default()
+                "{what} does not answer: {error}\n{}",
+                std::fs::read_to_string(self.directory.join("log")).unwrap_or_default()
             );
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        Self {
-            _keeper: keeper,
-            port,
-        }
+    }
+
+    /// Tells the keeper something.
+    pub(crate) fn tell(&self, word: &str) {
+        writeln!(self.words.lock().unwrap(), "{word}").unwrap();
     }
 }

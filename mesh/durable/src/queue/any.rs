@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::{DeadLetter, Delivery, Depth, NewMessage, Queue, QueueError, SqlQueue};
+use super::{
+    DeadLetter, Delivery, Depth, NewMessage, Queue, QueueError, RedisQueue, SqlQueue, redis,
+};
 use crate::{OpenError, Options, db};
 
 /// Connections to a database at most: some consumers, a producer, and whoever asks how full it is.
@@ -24,6 +26,16 @@ pub enum OpenQueueError {
     /// Its database cannot be used.
     #[error(transparent)]
     Database(OpenError),
+    /// Redis cannot be used.
+    #[error("{variable}: cannot open {url}")]
+    Redis {
+        /// Variable that sets it.
+        variable: &'static str,
+        /// Its URL, without the password.
+        url: String,
+        /// Why.
+        source: db::Cause,
+    },
 }
 
 impl From<OpenError> for OpenQueueError {
@@ -41,6 +53,8 @@ impl From<OpenError> for OpenQueueError {
 pub enum AnyQueue {
     /// A table.
     Sql(SqlQueue),
+    /// Streams.
+    Redis(RedisQueue),
 }
 
 /// Opens the queue of a topic, a name of at most 32 bytes. `variable` is what sets its URL, for messages.
@@ -52,6 +66,10 @@ pub async fn open(
     topic: &str,
     variable: &'static str,
 ) -> Result<AnyQueue, OpenQueueError> {
+    if is_redis(url) {
+        let queue = RedisQueue::open(url, topic, variable).await?;
+        return Ok(AnyQueue::Redis(queue));
+    }
     let queue = SqlQueue::open(&options(url, variable), topic).await?;
     Ok(AnyQueue::Sql(queue))
 }
@@ -61,7 +79,14 @@ pub async fn open(
 /// # Errors
 /// As [`open`].
 pub async fn dial(url: &str, variable: &'static str) -> Result<(), OpenQueueError> {
+    if is_redis(url) {
+        return redis::dial(url, variable).await;
+    }
     Ok(db::dial(&options(url, variable)).await?)
+}
+
+fn is_redis(url: &str) -> bool {
+    url.starts_with("redis://") || url.starts_with("rediss://")
 }
 
 fn options(url: &str, variable: &'static str) -> Options {
@@ -78,6 +103,7 @@ impl AnyQueue {
     pub fn with_lease(self, lease: Duration) -> Self {
         match self {
             Self::Sql(queue) => Self::Sql(queue.with_lease(lease)),
+            Self::Redis(queue) => Self::Redis(queue.with_lease(lease)),
         }
     }
 }
@@ -87,6 +113,7 @@ macro_rules! either {
     ($queue:ident.$method:ident($($argument:ident),*)) => {
         match $queue {
             AnyQueue::Sql(queue) => queue.$method($($argument),*).await,
+            AnyQueue::Redis(queue) => queue.$method($($argument),*).await,
         }
     };
 }

@@ -9,12 +9,14 @@
 mod any;
 mod gauges;
 mod rate;
+mod redis;
 mod sql;
 mod table;
 mod work;
 
 use sea_orm::DbErr;
 
+pub use self::redis::RedisQueue;
 pub use any::{AnyQueue, OpenQueueError, dial, open};
 pub use gauges::record_depth;
 pub(crate) use sql::message;

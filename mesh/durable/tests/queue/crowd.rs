@@ -47,17 +47,14 @@ async fn a_message_has_exactly_one_consumer() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_lost_where_consumers_die_all_the_time() {
-    const MESSAGES: usize = 10_000;
     each_queue(async |place| {
+        let all = if place.is_redis() { 10_000 } else { 4_000 };
         let settled: Arc<Mutex<HashMap<String, u32>>> = Arc::default();
         let mut work = JoinSet::new();
         for producer in 0..PRODUCERS {
             let queue = place.open(LEASE).await;
             work.spawn(async move {
-                let own: Vec<_> = (producer..MESSAGES)
-                    .step_by(PRODUCERS)
-                    .map(message)
-                    .collect();
+                let own: Vec<_> = (producer..all).step_by(PRODUCERS).map(message).collect();
                 for batch in own.chunks(100) {
                     queue.publish(batch).await.unwrap();
                 }
@@ -69,7 +66,7 @@ async fn nothing_is_lost_where_consumers_die_all_the_time() {
             work.spawn(async move {
                 let name = consumer.to_string();
                 let started = Instant::now();
-                while settled.lock().unwrap().len() < MESSAGES {
+                while settled.lock().unwrap().len() < all {
                     assert!(
                         started.elapsed() < Duration::from_mins(5),
                         "it takes too long"
@@ -79,7 +76,9 @@ async fn nothing_is_lost_where_consumers_die_all_the_time() {
                     taken.retain(|_| fastrand::u8(..) > 5);
                     let back = taken.split_off(taken.len() - taken.len() / 10);
                     queue.give_back(&back, Duration::ZERO).await.unwrap();
-                    if let Some(failed) = taken.pop() {
+                    if fastrand::bool()
+                        && let Some(failed) = taken.pop()
+                    {
                         queue.retry(&failed, WAIT).await.unwrap();
                     }
                     queue.settle(&taken).await.unwrap();
@@ -91,7 +90,7 @@ async fn nothing_is_lost_where_consumers_die_all_the_time() {
             });
         }
         work.join_all().await;
-        assert_eq!(settled.lock().unwrap().len(), MESSAGES);
+        assert_eq!(settled.lock().unwrap().len(), all);
         // The last words of a slow consumer may still be in the queue; nothing else is.
         let queue = place.open(LEASE).await;
         let started = Instant::now();
