@@ -9,6 +9,7 @@ mod envoy;
 mod gateway;
 mod load;
 mod process;
+mod queue;
 mod trips;
 
 use std::path::{Path, PathBuf};
@@ -44,8 +45,9 @@ fn main() -> Result<()> {
             envoy: envoy.into(),
             rounds: rounds(rest)?,
         }),
+        ["queue", rest @ ..] => queue::run(Path::new(OUT), rounds(rest)?),
         _ => bail!(
-            "usage: bench gateway SKYWAY ENVOY [ROUNDS] | bench booking SKYWAY [ROUNDS]   (make bench fills these in)"
+            "usage: bench gateway SKYWAY ENVOY [ROUNDS] | bench booking SKYWAY [ROUNDS] | bench queue [ROUNDS]   (make bench fills these in)"
         ),
     }
 }
