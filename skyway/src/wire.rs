@@ -74,12 +74,13 @@ pub(crate) async fn replica(
         }
         Service::Orchestration => {
             let settings = orchestration(config, peers, with_tokens());
-            let served = orchestration::serve(settings, listener, shutdown).await;
+            // Boxed, as mail's: each holds much beside its server.
+            let served = Box::pin(orchestration::serve(settings, listener, shutdown)).await;
             served.context("orchestration")
         }
         Service::Mail => {
             let settings = mail(config, peers, with_tokens());
-            let served = mail::serve(settings, listener, shutdown).await;
+            let served = Box::pin(mail::serve(settings, listener, shutdown)).await;
             served.context("mail")
         }
         Service::Identity => {

@@ -1,4 +1,5 @@
-//! Real servers for tests: `PostgreSQL`, `MariaDB` and `SQLite`, a fresh database for each test, and `Redis`.
+//! Real servers for tests: `PostgreSQL`, `MariaDB` and `SQLite`, a fresh database for each test, `Redis`, and a
+//! mail server that misbehaves as it is told.
 //!
 //! A test process starts each server once, when it is first asked for, on a port of its own and
 //! without a disk to wait for; the server ends with the process, however that ends.
@@ -12,6 +13,7 @@ mod mariadb;
 mod postgres;
 mod redis;
 mod server;
+pub mod smtp;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use mesh::client::Endpoints;
 
+use crate::domain::retry::Schedule;
+
 /// Configuration of a mail replica.
 #[derive(Clone)]
 pub struct Config {
@@ -31,6 +33,8 @@ pub struct Config {
     pub concurrency: usize,
     /// `SKYWAY_MAIL_DOMAIN_CONCURRENCY`: those of them that may go to one domain; 16 by default.
     pub domain_concurrency: usize,
+    /// When mails that were not accepted are tried again: 8 tries, 1 s to 5 min apart.
+    pub retry: Schedule,
     /// How it serves, and by whom it is called.
     pub server: mesh::server::Config,
 }
@@ -52,6 +56,7 @@ impl Config {
             burst: 50,
             concurrency: 32,
             domain_concurrency: 16,
+            retry: Schedule::default(),
             server: mesh::server::Config::new("mail"),
         }
     }
@@ -62,5 +67,13 @@ impl Config {
         self.database_url
             .clone()
             .unwrap_or_else(|| durable::sqlite_url(&self.data_dir.join("mail.db")))
+    }
+
+    /// URL of the process queue, the default one included.
+    #[must_use]
+    pub fn queue_url(&self) -> String {
+        self.queue_url
+            .clone()
+            .unwrap_or_else(|| durable::sqlite_url(&self.data_dir.join("queue.db")))
     }
 }

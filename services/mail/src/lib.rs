@@ -1,29 +1,177 @@
-//! Mail: the consumer of the process queue.
+//! Mail: takes what other services have queued, and hands it to the mail server, once each.
+//!
+//! A mail is recorded before anything is done with it, claimed before it is handed over, and settled in the queue
+//! only after the mail server has accepted it and the record says so. Whoever dies in between leaves it to
+//! another replica. How far that goes, and what becomes of which answer, is told in `docs/mail.md`.
 
+mod clients;
 pub mod config;
+mod consumer;
+mod decode;
+pub mod domain;
+mod grpc;
+pub mod render;
+pub mod sender;
+pub mod store;
 
+use std::{
+    path::PathBuf,
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use contracts::{
+    mail::v1::{MAIL_SERVICE, mail_service_server::MailServiceServer},
+    operations::v1::{AUDIT_SERVICE, audit_service_server::AuditServiceServer},
+};
+use durable::{
+    OpenError, Options,
+    queue::{OpenQueueError, Queue},
+};
+use mesh::{client, server::Server};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 pub use self::config::Config;
+use self::{
+    clients::Search,
+    consumer::{Consumer, Edges, Settings},
+    grpc::{Audit, Grpc},
+    sender::{AnySender, Envelope, SenderError, address},
+    store::Sql,
+};
+
+/// Topic of the process queue in which mails are ordered.
+pub const TOPIC: &str = "mail";
 
 /// Why a replica could not serve.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
+    /// The directory for its state cannot be made.
+    #[error("cannot make the data directory {}", path.display())]
+    DataDir {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The database cannot be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The queue cannot be used as it is configured.
+    #[error(transparent)]
+    Queue(#[from] OpenQueueError),
+    /// Mails cannot be sent as it is configured.
+    #[error(transparent)]
+    Sender(#[from] SenderError),
     /// The server failed.
     #[error(transparent)]
     Server(#[from] mesh::server::ServeError),
 }
 
-/// Serves mail until `shutdown`, then drains.
+/// Serves mail until `shutdown`, then drains: mails that were taken are finished, or given back.
+///
+/// A queue or a mail server that does not answer keeps it neither from starting nor from answering for what it
+/// has recorded.
 ///
 /// # Errors
-/// Where the server cannot start.
+/// Where the database cannot be opened, the configuration names no sender, or the server cannot start.
 pub async fn serve(
     config: Config,
     listener: TcpListener,
     shutdown: CancellationToken,
 ) -> Result<(), ServeError> {
-    let server = mesh::server::Server::new(config.server);
-    Ok(server.serve(listener, shutdown).await?)
+    std::fs::create_dir_all(&config.data_dir).map_err(|source| ServeError::DataDir {
+        path: config.data_dir.clone(),
+        source,
+    })?;
+    let mails = Arc::new(
+        Sql::open(&Options {
+            url: config.database_url(),
+            variable: "SKYWAY_MAIL_DATABASE_URL",
+            max_connections: config.max_connections,
+        })
+        .await?,
+    );
+    let url = config.queue_url();
+    let queue = durable::queue::open(&url, TOPIC, "REDIS_URL").await?;
+    let consumer = consumer(&config, queue.clone(), Arc::clone(&mails), shutdown.clone())?;
+    let grpc = Grpc {
+        mails: Arc::clone(&mails),
+        queue,
+        rate: config.rate,
+    };
+    let audit = Audit {
+        mails,
+        clock: milliseconds,
+    };
+    let server = Server::new(config.server)
+        .add(MailServiceServer::new(grpc), &MAIL_SERVICE)
+        .add(AuditServiceServer::new(audit), &AUDIT_SERVICE);
+    // The consumer ends by itself at shutdown, and with a server that cannot start; the server drains.
+    let served = async {
+        let outcome = server.serve(listener, shutdown.clone()).await;
+        shutdown.cancel();
+        outcome
+    };
+    let (outcome, ()) = tokio::join!(served, consumer.run());
+    Ok(outcome?)
+}
+
+fn consumer<Q: Queue>(
+    config: &Config,
+    queue: Q,
+    mails: Arc<Sql>,
+    shutdown: CancellationToken,
+) -> Result<Arc<Consumer<Q, Sql, AnySender, Search>>, ServeError> {
+    let envelope = Envelope {
+        from: address("SKYWAY_MAIL_FROM", &config.from)?,
+        reply_to: match &config.reply_to {
+            Some(reply_to) => Some(address("SKYWAY_MAIL_REPLY_TO", reply_to)?),
+            None => None,
+        },
+    };
+    let from = envelope.from.email.to_string();
+    let sender = AnySender::open(
+        config.smtp_url.as_deref(),
+        &config.data_dir.join("mail"),
+        envelope,
+        config.concurrency,
+    )?;
+    let search = client::Config::new(config.search.clone());
+    let search = match &config.server.auth {
+        Some(auth) => search.signed(auth.signer(config.server.name)),
+        None => search,
+    };
+    let (server, port) = sender.server();
+    let settings = Settings {
+        name: format!("mail-{:016x}", fastrand::u64(..)),
+        system: if config.queue_url().starts_with("redis") {
+            "redis"
+        } else {
+            "sql"
+        },
+        server: (server.to_owned(), port),
+        sender: from,
+        rate: config.rate,
+        burst: config.burst,
+        concurrency: config.concurrency,
+        domain_concurrency: config.domain_concurrency,
+        retry: config.retry,
+        grace: config.server.grace,
+    };
+    let edges = Edges {
+        clock: milliseconds,
+        jitter: fastrand::f64,
+        random: || fastrand::u64(..),
+    };
+    let ports = (queue, mails, sender, Search::connect(search));
+    Ok(Consumer::new(ports, settings, edges, shutdown))
+}
+
+fn milliseconds() -> i64 {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

@@ -114,7 +114,7 @@ async fn ticks_that_nobody_ran_are_made_up_for_by_one_run() {
         clock.pass(61, 1).await;
         one.kill().await;
         clock
-            .advance(Duration::from_secs(3_600), Duration::from_secs(3_600), 0)
+            .advance(Duration::from_hours(1), Duration::from_hours(1), 0)
             .await;
         let again = Replica::start(&db, "again", &clock, job());
         clock.quiet(1).await;

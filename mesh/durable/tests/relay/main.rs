@@ -1,4 +1,5 @@
 //! The relay on every kind of database: nothing is lost, whatever dies or forgets.
+#![recursion_limit = "256"]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod leases;
