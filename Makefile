@@ -1,9 +1,9 @@
 # Skyway's commands. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help run build test lint bench tools
+.PHONY: help run build test lint bench compose-test tools
 
 help: ## lists these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: ## builds Skyway and runs all of it on this machine: http://localhost:8080
 	cargo run --release --bin skyway -- up
@@ -30,6 +30,9 @@ bench: ## side-by-side benchmarks, as ratios; writes target/bench/*.md
 	target/dist/bench booking target/dist/skyway
 	target/dist/bench queue
 	cargo bench --profile dist --package contracts --package search --package gateway
+
+compose-test: ## brings compose.yaml up for real, on stand-in images, and stops replicas under load
+	tests/compose.sh
 
 tools: # what lint and test use besides Rust, into target/tools
 	@tests/tools.sh

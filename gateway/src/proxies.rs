@@ -2,6 +2,7 @@
 //! has seen. What a client writes into `X-Forwarded-For` itself stands further left, and counts for
 //! nothing.
 
+use std::fmt::{self, Display};
 use std::net::IpAddr;
 use std::str::FromStr;
 
@@ -38,6 +39,12 @@ impl FromStr for Network {
             return Err(fail());
         }
         Ok(Self { address, bits })
+    }
+}
+
+impl Display for Network {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}/{}", self.address, self.bits)
     }
 }
 

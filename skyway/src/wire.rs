@@ -106,6 +106,9 @@ pub(crate) async fn gateway(
     let mut settings = gateway::Config::new(peers.by_area());
     let origins = &config.gateway.cors_origins.0;
     settings.cors_origins.clone_from(origins);
+    if let Some(proxies) = &config.gateway.trusted_proxies {
+        settings.trusted_proxies.clone_from(&proxies.0);
+    }
     settings.drain_wait = config.drain_wait.0;
     settings.grace = config.grace.0;
     settings.auth = Some(auth(config)?.with_tokens(peers[Service::Identity].clone()));

@@ -145,10 +145,8 @@ impl SmtpSink {
                 news.await;
             }
         };
-        match tokio::time::timeout(PATIENCE, enough).await {
-            Ok(received) => received,
-            Err(_) => panic!("{} of {mails} mails came", self.received().len()),
-        }
+        let received = tokio::time::timeout(PATIENCE, enough).await;
+        received.unwrap_or_else(|_| panic!("{} of {mails} mails came", self.received().len()))
     }
 
     /// Stops it: connections break, new ones are refused.

@@ -10,6 +10,7 @@ mod consumer;
 mod decode;
 pub mod domain;
 mod grpc;
+mod jobs;
 pub mod render;
 pub mod sender;
 pub mod store;
@@ -22,13 +23,17 @@ use std::{
 
 use contracts::{
     mail::v1::{MAIL_SERVICE, mail_service_server::MailServiceServer},
-    operations::v1::{AUDIT_SERVICE, audit_service_server::AuditServiceServer},
+    operations::v1::{
+        AUDIT_SERVICE, CRON_SERVICE, audit_service_server::AuditServiceServer,
+        cron_service_server::CronServiceServer,
+    },
 };
 use durable::{
     OpenError, Options,
+    cron::{Cron, ScheduleError},
     queue::{OpenQueueError, Queue},
 };
-use mesh::{client, server::Server};
+use mesh::{client, cron, server::Server};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -64,6 +69,9 @@ pub enum ServeError {
     /// Mails cannot be sent as it is configured.
     #[error(transparent)]
     Sender(#[from] SenderError),
+    /// A job cannot be planned.
+    #[error(transparent)]
+    Schedule(#[from] ScheduleError),
     /// The server failed.
     #[error(transparent)]
     Server(#[from] mesh::server::ServeError),
@@ -96,9 +104,16 @@ pub async fn serve(
     let url = config.queue_url();
     let queue = durable::queue::open(&url, TOPIC, "REDIS_URL").await?;
     let consumer = consumer(&config, queue.clone(), Arc::clone(&mails), shutdown.clone())?;
+    let cron = Cron::new(
+        mails.db().clone(),
+        "mail",
+        cron::replica(&listener),
+        milliseconds,
+        jobs::jobs(&mails, milliseconds),
+    )?;
     let grpc = Grpc {
         mails: Arc::clone(&mails),
-        queue,
+        queue: queue.clone(),
         rate: config.rate,
     };
     let audit = Audit {
@@ -107,15 +122,23 @@ pub async fn serve(
     };
     let server = Server::new(config.server)
         .add(MailServiceServer::new(grpc), &MAIL_SERVICE)
-        .add(AuditServiceServer::new(audit), &AUDIT_SERVICE);
+        .add(AuditServiceServer::new(audit), &AUDIT_SERVICE)
+        .add(
+            CronServiceServer::new(cron::Cron(cron.clone())),
+            &CRON_SERVICE,
+        );
     // The consumer ends by itself at shutdown, and with a server that cannot start; the server drains.
-    let served = async {
-        let outcome = server.serve(listener, shutdown.clone()).await;
+    let serving = async {
+        let outcome = cron
+            .beside(server.serve(listener, shutdown.clone()), &shutdown)
+            .await;
         shutdown.cancel();
         outcome
     };
-    let (outcome, ()) = tokio::join!(served, consumer.run());
-    Ok(outcome?)
+    tokio::select! {
+        (outcome, ()) = async { tokio::join!(serving, consumer.run()) } => Ok(outcome?),
+        never = jobs::measure(&queue, milliseconds) => match never {},
+    }
 }
 
 fn consumer<Q: Queue>(

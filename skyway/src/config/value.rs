@@ -3,7 +3,6 @@
 //! The same text means the same in `skyway.toml`, in the environment and on the command line, so
 //! every kind is a `FromStr`; a TOML number or boolean is taken as its text.
 
-use std::convert::Infallible;
 use std::fmt::{self, Display};
 use std::marker::PhantomData;
 use std::str::FromStr;
@@ -199,25 +198,29 @@ impl<const LEAST: u16, const MOST: u16> Display for Count<LEAST, MOST> {
     }
 }
 
-/// Words separated by commas.
+/// Values separated by commas.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct List(pub(crate) Vec<String>);
+pub(crate) struct List<T>(pub(crate) Vec<T>);
 
-impl FromStr for List {
-    type Err = Infallible;
+impl<T: FromStr> FromStr for List<T> {
+    type Err = T::Err;
 
-    fn from_str(text: &str) -> Result<Self, Infallible> {
+    fn from_str(text: &str) -> Result<Self, T::Err> {
         let words = text
             .split(',')
             .map(str::trim)
             .filter(|word| !word.is_empty());
-        Ok(Self(words.map(str::to_owned).collect()))
+        Ok(Self(words.map(str::parse).collect::<Result<_, _>>()?))
     }
 }
 
-impl Display for List {
+impl<T: Display> Display for List<T> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0.join(","))
+        for (index, value) in self.0.iter().enumerate() {
+            let comma = if index == 0 { "" } else { "," };
+            write!(formatter, "{comma}{value}")?;
+        }
+        Ok(())
     }
 }
 
@@ -368,6 +371,19 @@ mod tests {
             let error = text.parse::<Count<1, 64>>().unwrap_err();
             assert_eq!(error, format!("{text:?} is not a number from 1 to 64"));
         }
+    }
+
+    #[test]
+    fn lists_hold_values_of_one_kind() {
+        for (text, shown) in [
+            ("10.0.0.0/8, 192.0.2.7,", "10.0.0.0/8,192.0.2.7/32"),
+            ("", ""),
+        ] {
+            let list: List<gateway::Network> = text.parse().unwrap();
+            assert_eq!(list.to_string(), shown);
+        }
+        let error = "10.0.0.0/8,proxy".parse::<List<gateway::Network>>();
+        assert!(error.unwrap_err().to_string().starts_with("\"proxy\" is"));
     }
 
     #[test]

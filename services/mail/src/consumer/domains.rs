@@ -111,18 +111,15 @@ pub(super) struct Place {
 impl Place {
     /// Waits a little for room to be handed over; where none comes, says when to come back.
     pub(super) async fn enter(&mut self) -> Result<(), Duration> {
-        match timeout(PATIENCE, Arc::clone(&self.room).acquire_owned()).await {
-            Ok(Ok(permit)) => {
-                self.entered = Some((permit, Instant::now()));
-                Ok(())
-            }
-            // It is never closed.
-            Ok(Err(_)) | Err(_) => {
-                let limit = self.limit;
-                let later = |domain: &mut Domain| domain.later(limit, Instant::now());
-                Err(self.with(later).unwrap_or(DELAYS.0))
-            }
+        let room = Arc::clone(&self.room).acquire_owned();
+        // It is never closed: what ends the wait is time.
+        if let Ok(Ok(permit)) = timeout(PATIENCE, room).await {
+            self.entered = Some((permit, Instant::now()));
+            return Ok(());
         }
+        let limit = self.limit;
+        let later = |domain: &mut Domain| domain.later(limit, Instant::now());
+        Err(self.with(later).unwrap_or(DELAYS.0))
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut Domain) -> T) -> Option<T> {

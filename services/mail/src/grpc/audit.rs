@@ -6,7 +6,7 @@ use contracts::operations::v1::{AuditReport, RunAuditRequest, audit_service_serv
 use tonic::{Request, Response, Status};
 
 use super::{convert, error};
-use crate::domain::{audit::Check, ports::Mails};
+use crate::domain::{audit::Check, error::StoreError, ports::Mails};
 
 const SERVICE: &str = "mail";
 
@@ -17,15 +17,32 @@ pub(crate) struct Audit<M> {
     pub(crate) clock: fn() -> i64,
 }
 
+/// Of the same store.
+impl<M> Clone for Audit<M> {
+    fn clone(&self) -> Self {
+        Self {
+            mails: Arc::clone(&self.mails),
+            clock: self.clock,
+        }
+    }
+}
+
+impl<M: Mails> Audit<M> {
+    /// Checks every promise now, and lets the metrics tell of it.
+    pub(crate) async fn run(&self) -> Result<Vec<Check>, StoreError> {
+        let checks = self.mails.audit((self.clock)()).await?;
+        checks.iter().for_each(publish);
+        Ok(checks)
+    }
+}
+
 #[tonic::async_trait]
 impl<M: Mails> AuditService for Audit<M> {
     async fn run_audit(
         &self,
         _: Request<RunAuditRequest>,
     ) -> Result<Response<AuditReport>, Status> {
-        let checks = self.mails.audit((self.clock)()).await;
-        let checks = checks.map_err(error::store)?;
-        checks.iter().for_each(publish);
+        let checks = self.run().await.map_err(error::store)?;
         Ok(Response::new(AuditReport {
             service: SERVICE.to_owned(),
             checks: checks.into_iter().map(convert::check).collect(),

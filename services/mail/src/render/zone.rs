@@ -33,7 +33,7 @@ impl Zone {
     }
 
     /// What calendars call it.
-    pub(super) fn id(&self) -> String {
+    pub(super) fn id(self) -> String {
         match self {
             Self::Named(zone) => zone.name().to_owned(),
             Self::Fixed(offset) => format!("UTC{offset}"),
@@ -41,7 +41,7 @@ impl Zone {
     }
 
     /// Its component, good for times between `from` and `to`, Unix seconds.
-    pub(super) fn component(&self, from: i64, to: i64) -> Vec<String> {
+    pub(super) fn component(self, from: i64, to: i64) -> Vec<String> {
         let mut lines = vec!["BEGIN:VTIMEZONE".to_owned(), format!("TZID:{}", self.id())];
         match self {
             Self::Fixed(offset) => {
@@ -54,7 +54,7 @@ impl Zone {
                     &self.id(),
                 ));
             }
-            Self::Named(zone) => named(*zone, from - AROUND, to + AROUND, &mut lines),
+            Self::Named(zone) => named(zone, from - AROUND, to + AROUND, &mut lines),
         }
         lines.push("END:VTIMEZONE".to_owned());
         lines

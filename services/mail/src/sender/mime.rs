@@ -3,7 +3,10 @@
 //! The same letter gives the same bytes, boundaries included, and its Message-ID follows from the mail's id: a mail
 //! server or a reader that gets it twice can tell.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{
+    fmt::Write as _,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use lettre::{
     Message,
@@ -99,7 +102,8 @@ pub(super) fn atom(id: &str) -> String {
         if byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_' {
             text.push(char::from(byte));
         } else {
-            text.push_str(&format!("={byte:02X}"));
+            // Writing to a String cannot fail.
+            let _ = write!(text, "={byte:02X}");
         }
     }
     text

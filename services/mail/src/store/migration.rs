@@ -1,5 +1,6 @@
 //! The schema, step by step. A step that has been released never changes.
 
+use durable::cron;
 use sea_orm_migration::prelude::*;
 
 /// All steps in order.
@@ -9,7 +10,7 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(Mails)]
+        vec![Box::new(Mails), Box::new(Cron)]
     }
 }
 
@@ -48,6 +49,26 @@ impl MigrationTrait for Mails {
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let table = Table::drop().table("mails").take();
         manager.drop_table(table).await
+    }
+}
+
+/// Who runs which job, and what came of it.
+struct Cron;
+
+impl MigrationName for Cron {
+    fn name(&self) -> &'static str {
+        "0002_cron"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Cron {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        cron::create_tables(manager).await
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        cron::drop_tables(manager).await
     }
 }
 

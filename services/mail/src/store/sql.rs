@@ -44,6 +44,12 @@ impl Sql {
         Ok(Self { db })
     }
 
+    /// The database, for what is kept beside the mails.
+    #[must_use]
+    pub const fn db(&self) -> &Db {
+        &self.db
+    }
+
     async fn record_once(&self, mails: &[NewMail], now: i64) -> Result<Vec<Mail>, DbErr> {
         let tx = self.db.begin().await?;
         Entity::insert_many(mails.iter().map(|mail| row::new_mail(mail, now)))

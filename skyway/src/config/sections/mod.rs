@@ -3,6 +3,7 @@
 
 mod services;
 
+use gateway::Network;
 use mesh::telemetry::LogFormat;
 use serde::Deserialize;
 
@@ -68,7 +69,11 @@ pub(crate) struct Gateway {
     pub(crate) admin_listen: Option<Listen>,
     /// Origins whose pages may read answers, separated by commas; `*` for all. Default `*`.
     #[serde(deserialize_with = "value::text")]
-    pub(crate) cors_origins: List,
+    pub(crate) cors_origins: List<String>,
+    /// Proxies whose `X-Forwarded-For` is believed, so that limits per client count travellers and
+    /// not the load balancer: networks, separated by commas. Default none.
+    #[serde(deserialize_with = "value::optional")]
+    pub(crate) trusted_proxies: Option<List<Network>>,
     /// Where `skyway login`, `search`, `book` and the like find the gateway. Default `http://127.0.0.1:8080`.
     #[serde(deserialize_with = "value::text")]
     pub(crate) url: GatewayUrl,
@@ -102,6 +107,7 @@ impl Default for Gateway {
             listen: Listen::loopback(8080),
             admin_listen: Some(Listen::loopback(8081)),
             cors_origins: List(vec!["*".to_owned()]),
+            trusted_proxies: None,
             url: GatewayUrl::loopback(8080),
         }
     }
@@ -146,6 +152,7 @@ impl Gateway {
             ("listen", self.listen.to_string()),
             ("admin_listen", none_or(self.admin_listen.as_ref())),
             ("cors_origins", self.cors_origins.to_string()),
+            ("trusted_proxies", none_or(self.trusted_proxies.as_ref())),
             ("url", self.url.to_string()),
         ]
     }
