@@ -1,60 +1,13 @@
 //! The same walk with `skyway login`, `search`, `book`, `trips`, `trip` and `cancel`.
 
-use serde_json::Value;
-use tempfile::TempDir;
-
 use crate::support::cluster::Up;
 use crate::support::day;
-use crate::support::process::{Finished, Process};
-
-/// A terminal of somebody who uses the gateway of `up`.
-struct Terminal {
-    gateway: String,
-    home: TempDir,
-}
-
-impl Terminal {
-    fn new(up: &Up) -> Self {
-        Self {
-            gateway: up.rest().base().to_owned(),
-            home: TempDir::new().unwrap(),
-        }
-    }
-
-    async fn run(&self, arguments: &[&str]) -> Finished {
-        let session = self.home.path().join("session.json");
-        let environment = [
-            ("SKYWAY_GATEWAY_URL", self.gateway.as_str()),
-            ("SKYWAY_SESSION_FILE", session.to_str().unwrap()),
-            ("SKYWAY_PASSWORD", "correct horse battery"),
-        ];
-        Process::run(arguments, &environment).await
-    }
-
-    /// What a command prints that must succeed.
-    async fn prints(&self, arguments: &[&str]) -> String {
-        let finished = self.run(arguments).await;
-        assert_eq!(
-            finished.code,
-            Some(0),
-            "{arguments:?}: {}{}",
-            finished.stdout,
-            finished.stderr
-        );
-        finished.stdout
-    }
-
-    async fn json(&self, arguments: &[&str]) -> Value {
-        let printed = self.prints(&[arguments, &["--json"]].concat()).await;
-        serde_json::from_str(&printed)
-            .unwrap_or_else(|error| panic!("{arguments:?}: {error} in {printed}"))
-    }
-}
+use crate::support::terminal::Terminal;
 
 #[tokio::test]
 async fn search_book_see_and_cancel() {
     let up = Up::shared().await;
-    let terminal = Terminal::new(&up);
+    let terminal = Terminal::new(&up, "correct horse battery");
     terminal
         .prints(&["login", "terminal@example.com", "--sign-up"])
         .await;
@@ -112,7 +65,7 @@ async fn search_book_see_and_cancel() {
 #[tokio::test]
 async fn a_refusal_is_one_line() {
     let up = Up::shared().await;
-    let terminal = Terminal::new(&up);
+    let terminal = Terminal::new(&up, "correct horse battery");
     let refused = terminal.run(&["search", "JFK", "JFK1", &day(3)]).await;
     assert_eq!(refused.code, Some(1));
     assert_eq!(refused.stderr.lines().count(), 1, "{}", refused.stderr);

@@ -9,6 +9,7 @@ mod balance; // requests spread over replicas, and survive them
 mod client; // the same with `skyway search`, `book`, `trip` and `cancel`
 mod config; // a wrong setting is one line that says what would be right
 mod crash; // kill -9 at any instant: every trip whole or not at all
+mod cron; // what services do by the clock is seen, and done at once where an administrator asks for it
 mod grpc; // real clients need nothing but reflection
 mod import; // a timetable comes in whole or not at all
 mod oversell; // the last seat is sold once, on every database

@@ -5,6 +5,7 @@ pub(crate) mod http;
 pub(crate) mod mesh;
 pub(crate) mod otlp;
 pub(crate) mod process;
+pub(crate) mod terminal;
 pub(crate) mod tools;
 pub(crate) mod wait;
 
