@@ -41,7 +41,14 @@ const ROWS: [(&str, Option<f64>); 3] = [
     ("trips over REST, spread over 200 flights", None),
 ];
 /// What runs, each before those that call it.
-const SERVICES: [&str; 5] = ["search", "identity", "booking", "orchestration", "gateway"];
+const SERVICES: [&str; 6] = [
+    "search",
+    "identity",
+    "booking",
+    "mail",
+    "orchestration",
+    "gateway",
+];
 /// Any key: the two sides only have to agree.
 const MESH_KEY: &str = "0101010101010101010101010101010101010101010101010101010101010101";
 

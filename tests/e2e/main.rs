@@ -12,6 +12,8 @@ mod crash; // kill -9 at any instant: every trip whole or not at all
 mod cron; // what services do by the clock is seen, and done at once where an administrator asks for it
 mod grpc; // real clients need nothing but reflection
 mod import; // a timetable comes in whole or not at all
+mod loss; // whoever is killed, wiped or away, every mail arrives, and once
+mod mail; // what happens to a trip comes by mail, once
 mod oversell; // the last seat is sold once, on every database
 mod rest; // flights are found over REST, and a mistake is told by its field
 mod streams; // many small messages as events, lines or one array

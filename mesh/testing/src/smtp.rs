@@ -145,8 +145,8 @@ impl SmtpSink {
                 news.await;
             }
         };
-        let received = tokio::time::timeout(PATIENCE, enough).await;
-        received.unwrap_or_else(|_| panic!("{} of {mails} mails came", self.received().len()))
+        let came = tokio::time::timeout(PATIENCE, enough).await;
+        came.unwrap_or_else(|_| panic!("{} of {mails} mails came", self.received().len()))
     }
 
     /// Stops it: connections break, new ones are refused.

@@ -136,6 +136,8 @@ mod tests {
         }
     }
 
+    type Change = fn(&mut message::Trip);
+
     fn check(change: impl FnOnce(&mut message::TripEvent), expected: DecodeError) {
         let mut message = good();
         change(&mut message);
@@ -155,17 +157,16 @@ mod tests {
 
     #[test]
     fn what_lacks_something_is_refused_by_name() {
-        type Case = (fn(&mut message::Trip), DecodeError);
         use DecodeError::{Missing, NotAnEvent, TooLong};
         assert_eq!(event(b"\xFF\xFFpoison"), Err(NotAnEvent));
         assert_eq!(event(b""), Err(Missing("kind")));
         check(|event| event.kind = 99, Missing("kind"));
         check(|event| event.trip = None, Missing("trip"));
         check(|event| event.user_id.clear(), Missing("user_id"));
-        let trip = |event: &mut message::TripEvent, change: fn(&mut message::Trip)| {
+        let trip = |event: &mut message::TripEvent, change: Change| {
             change(event.trip.as_mut().unwrap());
         };
-        let cases: [Case; 5] = [
+        let cases: [(Change, DecodeError); 5] = [
             (|trip| trip.trip_id.clear(), Missing("trip.trip_id")),
             (
                 |trip| trip.contact_email.clear(),

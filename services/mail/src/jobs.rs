@@ -1,13 +1,10 @@
-//! What mail does without being asked: by the clock one replica looks after the sent-log, and each measures the queue.
+//! What mail does by the clock, each tick on one replica.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use durable::{
-    cron::{Done, Job, JobError, audited},
-    queue::{Queue, record_depth},
-};
+use durable::cron::{Done, Job, JobError, audited};
 
-use crate::{TOPIC, domain::ports::Mails, grpc::Audit};
+use crate::{domain::ports::Mails, grpc::Audit};
 
 /// How long a mail stays in the sent-log, milliseconds: far longer than any queue or outbox keeps what it tells of.
 const KEPT_MS: i64 = 90 * 24 * 60 * 60 * 1_000;
@@ -15,10 +12,8 @@ const KEPT_MS: i64 = 90 * 24 * 60 * 60 * 1_000;
 const TIMEOUT: Duration = Duration::from_mins(5);
 /// So that the audits of all services do not begin at once.
 const AUDIT_JITTER: Duration = Duration::from_mins(1);
-/// Between two looks at the queue.
-const MEASURE_EVERY: Duration = Duration::from_secs(10);
 
-/// What one replica does for all. `clock` tells Unix milliseconds.
+/// The jobs. `clock` tells Unix milliseconds.
 pub(crate) fn jobs<M: Mails>(mails: &Arc<M>, clock: fn() -> i64) -> [Job; 2] {
     let purged = Arc::clone(mails);
     let audit = Audit {
@@ -63,14 +58,4 @@ async fn purge(mails: Arc<impl Mails>, clock: fn() -> i64) -> Done {
 async fn run_audit(audit: Audit<impl Mails>) -> Done {
     let checks = audit.run().await.map_err(JobError::new)?;
     audited(checks.iter().map(|check| (check.name, check.violations)))
-}
-
-/// Lets the metrics tell how full the queue is, without end. One that does not answer is told of by the consumer.
-pub(crate) async fn measure(queue: &impl Queue, clock: fn() -> i64) -> Infallible {
-    loop {
-        if let Ok(depth) = queue.depth().await {
-            record_depth(TOPIC, &depth, clock());
-        }
-        tokio::time::sleep(MEASURE_EVERY).await;
-    }
 }

@@ -113,7 +113,7 @@ pub async fn serve(
     )?;
     let grpc = Grpc {
         mails: Arc::clone(&mails),
-        queue: queue.clone(),
+        queue,
         rate: config.rate,
     };
     let audit = Audit {
@@ -135,10 +135,8 @@ pub async fn serve(
         shutdown.cancel();
         outcome
     };
-    tokio::select! {
-        (outcome, ()) = async { tokio::join!(serving, consumer.run()) } => Ok(outcome?),
-        never = jobs::measure(&queue, milliseconds) => match never {},
-    }
+    let (outcome, ()) = tokio::join!(serving, consumer.run());
+    Ok(outcome?)
 }
 
 fn consumer<Q: Queue>(

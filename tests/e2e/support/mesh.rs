@@ -16,12 +16,12 @@ use super::process::Process;
 pub(crate) struct Part {
     pub(crate) address: String,
     service: &'static str,
-    environment: Vec<(String, String)>,
+    pub(crate) environment: Vec<(String, String)>,
     process: Option<Process>,
 }
 
 impl Part {
-    fn new(service: &'static str, environment: &[(String, String)]) -> Self {
+    pub(crate) fn new(service: &'static str, environment: &[(String, String)]) -> Self {
         let address = format!("127.0.0.1:{}", free_port());
         Self {
             address,

@@ -111,9 +111,9 @@ pub(super) struct Place {
 impl Place {
     /// Waits a little for room to be handed over; where none comes, says when to come back.
     pub(super) async fn enter(&mut self) -> Result<(), Duration> {
-        let room = Arc::clone(&self.room).acquire_owned();
-        // It is never closed: what ends the wait is time.
-        if let Ok(Ok(permit)) = timeout(PATIENCE, room).await {
+        let room = timeout(PATIENCE, Arc::clone(&self.room).acquire_owned());
+        // It is never closed.
+        if let Ok(Ok(permit)) = room.await {
             self.entered = Some((permit, Instant::now()));
             return Ok(());
         }

@@ -3,10 +3,7 @@
 //! The same letter gives the same bytes, boundaries included, and its Message-ID follows from the mail's id: a mail
 //! server or a reader that gets it twice can tell.
 
-use std::{
-    fmt::Write as _,
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use lettre::{
     Message,
@@ -97,16 +94,14 @@ fn unwrappable(error: impl std::fmt::Display) -> SendError {
 
 /// An id as it can stand in a header: what an id has seldom is written as its code.
 pub(super) fn atom(id: &str) -> String {
-    let mut text = String::with_capacity(id.len());
-    for byte in id.bytes() {
+    let encoded = |byte: u8| {
         if byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_' {
-            text.push(char::from(byte));
+            char::from(byte).to_string()
         } else {
-            // Writing to a String cannot fail.
-            let _ = write!(text, "={byte:02X}");
+            format!("={byte:02X}")
         }
-    }
-    text
+    };
+    id.bytes().map(encoded).collect()
 }
 
 /// At most 70 characters, as RFC 2046 has it; no line of a text begins with it by chance.

@@ -14,12 +14,25 @@ use lettre::transport::smtp::{
     Error, authentication::DEFAULT_MECHANISMS, client::AsyncSmtpConnection, extension::ClientId,
 };
 
+use tokio::net::TcpStream;
+
 use super::url::{Encryption, Server};
 
 /// How long a connection is kept; servers give up on a silent one after minutes.
 const KEPT: Duration = Duration::from_secs(30);
 /// One that has been silent for so long is asked whether it is still there.
 const SUSPECT: Duration = Duration::from_millis(500);
+
+/// Why there is no connection.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum OpenError {
+    /// Nobody listens, or the host is not known.
+    #[error("cannot connect")]
+    Tcp(#[from] std::io::Error),
+    /// The server does not want to talk.
+    #[error(transparent)]
+    Smtp(#[from] Error),
+}
 
 /// Connections to one mail server.
 pub(super) struct Pool {
@@ -45,7 +58,7 @@ impl Pool {
     }
 
     /// One that is open.
-    pub(super) async fn take(&self) -> Result<AsyncSmtpConnection, Error> {
+    pub(super) async fn take(&self) -> Result<AsyncSmtpConnection, OpenError> {
         while let Some((mut connection, since)) = self.pop() {
             let idle = since.elapsed();
             if idle < SUSPECT || (idle < KEPT && connection.test_connected().await) {
@@ -68,14 +81,18 @@ impl Pool {
         idle.pop()
     }
 
-    async fn open(&self) -> Result<AsyncSmtpConnection, Error> {
-        let wrapper = match &self.server.tls {
-            Encryption::Wrapper(parameters) => Some(parameters.clone()),
-            _ => None,
-        };
+    async fn open(&self) -> Result<AsyncSmtpConnection, OpenError> {
         let address = (self.server.host.as_str(), self.server.port);
-        let mut connection =
-            AsyncSmtpConnection::connect_tokio1(address, None, &self.hello, wrapper, None).await?;
+        let mut connection = if let Encryption::Wrapper(parameters) = &self.server.tls {
+            let tls = Some(parameters.clone());
+            AsyncSmtpConnection::connect_tokio1(address, None, &self.hello, tls, None).await?
+        } else {
+            let stream = TcpStream::connect(address).await?;
+            // A mail and the dot that ends it are two writes: without this, the dot waits for the server's delayed
+            // acknowledgement, and whoever dies meanwhile leaves a mail that the server has and nobody knows of.
+            stream.set_nodelay(true)?;
+            AsyncSmtpConnection::connect_with_transport(Box::new(stream), &self.hello).await?
+        };
         match &self.server.tls {
             Encryption::Required(parameters) => {
                 connection.starttls(parameters.clone(), &self.hello).await?;

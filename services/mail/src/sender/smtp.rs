@@ -5,7 +5,11 @@ use std::time::Duration;
 use lettre::{address::Envelope as Route, transport::smtp::Error};
 use tokio::time::timeout;
 
-use super::{mime::Envelope, pool::Pool, url::Server};
+use super::{
+    mime::Envelope,
+    pool::{OpenError, Pool},
+    url::Server,
+};
 use crate::domain::{
     answer::{Stage, Verdict, verdict},
     error::SendError,
@@ -47,7 +51,10 @@ impl Smtp {
 
     async fn hand(&self, route: &Route, message: &[u8]) -> Result<String, SendError> {
         let opened = self.pool.take().await;
-        let mut connection = opened.map_err(|error| refusal(Stage::Opening, &error))?;
+        let mut connection = opened.map_err(|error| match error {
+            OpenError::Smtp(error) => refusal(Stage::Opening, &error),
+            OpenError::Tcp(_) => SendError::passing(described(&error)),
+        })?;
         let handed = connection.send(route, message).await;
         let answer = handed.map_err(|error| refusal(Stage::Handing, &error))?;
         self.pool.give_back(connection);
