@@ -2,7 +2,7 @@
 //!
 //! Messages per second that are published, taken and settled, divided by those that go through a pipeline of
 //! `XADD`, an `XREADGROUP` and an `XACK`, in rounds that take turns, with the same client, connections,
-//! payloads and batches. What ours does more: it holds every id once, looks for the messages of
+//! payloads, batches and backlog. What ours does more: it holds every id once, looks for the messages of
 //! silent consumers and for delayed ones, and leaves nothing in the stream.
 
 use std::{
@@ -20,6 +20,8 @@ use tokio::task::JoinSet;
 const BATCH: usize = 100;
 /// Bytes of a message: a trip that was confirmed, with its flights.
 const PAYLOAD: usize = 600;
+/// Messages that wait on each side all the time.
+const BACKLOG: usize = 1_000;
 /// Producers that are consumers too, each with a connection of its own.
 const WORKERS: usize = 2;
 /// How long each side runs in a round.
@@ -38,6 +40,7 @@ pub(crate) fn run(out: &Path, rounds: usize) -> Result<()> {
     let runtime = tokio::runtime::Runtime::new()?;
     runtime.block_on(async {
         let redis = Redis::start().await;
+        backlog(&redis).await?;
         let mut ratios = vec![];
         for round in 0..=rounds {
             let ours = side(&redis, ours).await?;
@@ -84,6 +87,28 @@ where
     Ok(f64::from(messages) / started.elapsed().as_secs_f64())
 }
 
+/// Messages that wait while others come and go, as where mails are ordered faster than they leave. It also keeps Redis
+/// from storing the ids as it stores what is small, in a list that is searched from its beginning.
+async fn backlog(redis: &Redis) -> Result<()> {
+    let queue = RedisQueue::open(&redis.url(), "bench", "REDIS_URL").await?;
+    let mut connection = bare_connection(&redis.url()).await?;
+    for first in (0..BACKLOG).step_by(BATCH) {
+        queue.publish(&messages("backlog", first)).await?;
+        bare_publish(&mut connection, "backlog", first).await?;
+    }
+    Ok(())
+}
+
+fn messages(producer: &str, first: usize) -> Vec<NewMessage> {
+    let message = |number: usize| NewMessage {
+        id: format!("{producer}-{number}"),
+        payload: vec![7; PAYLOAD],
+        trace_parent: None,
+        enqueued: i64::try_from(number).unwrap_or(i64::MAX),
+    };
+    (first..first + BATCH).map(message).collect()
+}
+
 async fn ours(url: String, worker: usize) -> Result<usize> {
     let queue = RedisQueue::open(&url, "bench", "REDIS_URL").await?;
     let consumer = worker.to_string();
@@ -91,14 +116,7 @@ async fn ours(url: String, worker: usize) -> Result<usize> {
     let mut settled = 0;
     let mut published = 0;
     while started.elapsed() < ROUND {
-        let message = |number: usize| NewMessage {
-            id: format!("{worker}-{}", published + number),
-            payload: vec![7; PAYLOAD],
-            trace_parent: None,
-            enqueued: 1,
-        };
-        let batch: Vec<_> = (0..BATCH).map(message).collect();
-        queue.publish(&batch).await?;
+        queue.publish(&messages(&consumer, published)).await?;
         published += BATCH;
         let taken = queue.take(&consumer, BATCH, ROUND).await?;
         queue.settle(&taken).await?;
@@ -108,6 +126,16 @@ async fn ours(url: String, worker: usize) -> Result<usize> {
 }
 
 async fn bare(url: String, worker: usize) -> Result<usize> {
+    let mut connection = bare_connection(&url).await?;
+    let started = Instant::now();
+    let mut settled = 0;
+    while started.elapsed() < ROUND {
+        settled += bare_batch(&mut connection, worker, settled).await?;
+    }
+    Ok(settled)
+}
+
+async fn bare_connection(url: &str) -> Result<MultiplexedConnection> {
     let client = redis::Client::open(url)?;
     let mut connection = client.get_multiplexed_async_connection().await?;
     let mut group = redis::cmd("XGROUP");
@@ -120,12 +148,21 @@ async fn bare(url: String, worker: usize) -> Result<usize> {
     // The other worker may have made it.
     let made: redis::RedisResult<()> = group.query_async(&mut connection).await;
     ensure!(made.is_ok() || made.is_err_and(|error| error.code() == Some("BUSYGROUP")));
-    let started = Instant::now();
-    let mut settled = 0;
-    while started.elapsed() < ROUND {
-        settled += bare_batch(&mut connection, worker, settled).await?;
+    Ok(connection)
+}
+
+async fn bare_publish(
+    connection: &mut MultiplexedConnection,
+    producer: &str,
+    first: usize,
+) -> Result<()> {
+    let mut publish = redis::pipe();
+    for number in first..first + BATCH {
+        let id = format!("{producer}-{number}");
+        let fields = publish.cmd("XADD").arg(STREAM).arg("*").arg("id").arg(id);
+        fields.arg("payload").arg(vec![7_u8; PAYLOAD]).ignore();
     }
-    Ok(settled)
+    Ok(publish.query_async(connection).await?)
 }
 
 async fn bare_batch(
@@ -133,13 +170,7 @@ async fn bare_batch(
     worker: usize,
     first: usize,
 ) -> Result<usize> {
-    let mut publish = redis::pipe();
-    for number in 0..BATCH {
-        let id = format!("{worker}-{}", first + number);
-        let fields = publish.cmd("XADD").arg(STREAM).arg("*").arg("id").arg(id);
-        fields.arg("payload").arg(vec![7_u8; PAYLOAD]).ignore();
-    }
-    publish.query_async::<()>(connection).await?;
+    bare_publish(connection, &worker.to_string(), first).await?;
     let mut take = redis::cmd("XREADGROUP");
     take.arg("GROUP")
         .arg(STREAM)

@@ -19,9 +19,7 @@ async fn what_somebody_else_has_put_there_can_be_given_up() {
     place
         .on_stream("XADD", &["*", "what", "ever", "it", "is"])
         .await;
-    let numbers = [
-        "*", "id", "x", "payload", "p", "trace", "", "enqueued", "nan", "attempts", "-1",
-    ];
+    let numbers = ["*", "id", "x", "payload", "p", "meta", "nan -1 "];
     place.on_stream("XADD", &numbers).await;
     queue.publish(&[message(2)]).await.unwrap();
     let taken = take(&queue, "a", 5).await;

@@ -1,9 +1,10 @@
--- Makes a dead letter of what was taken. ARGV: group, reason, then stream, entry and deliveries of the receipt.
-local message = take_out(STREAMS[tonumber(ARGV[3])], ARGV[4], ARGV[5])
-if message then
-  local letter = redis.call('XADD', DEAD, '*', 'id', message.id, 'payload', message.payload, 'trace', message.trace,
-    'enqueued', message.enqueued, 'attempts', message.attempts, 'reason', ARGV[2], 'died', now())
-  redis.call('HSET', BURIED, message.id, letter)
-  redis.call('ZADD', IDS, '+inf', message.id)
+-- Makes a dead letter of what was taken. ARGV: group, reason, then stream, entry and deliveries of the receipt, id,
+-- payload, trace, enqueued and attempts of the message.
+if take_out(3) then
+  local id = ARGV[6]
+  local letter = redis.call('XADD', DEAD, '*', 'id', id, 'payload', ARGV[7], 'trace', ARGV[8], 'enqueued', ARGV[9],
+    'attempts', ARGV[10], 'reason', ARGV[2], 'died', now())
+  redis.call('HSET', BURIED, id, letter)
+  redis.call('ZADD', IDS, '+inf', id)
 end
 return 0

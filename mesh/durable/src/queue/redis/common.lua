@@ -16,39 +16,19 @@ local function now()
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
--- What an entry says, whoever wrote it. One that is not ours gets an id, and its bytes are passed on as they are: the
--- consumer will not understand them, and give them up.
-local function read(entry)
-  local fields = entry[2]
-  if #fields == 10 and fields[1] == 'id' and fields[3] == 'payload' and fields[5] == 'trace'
-    and fields[7] == 'enqueued' and fields[9] == 'attempts'
-    and string.match(fields[8], '^%d+$') and #fields[8] < 16
-    and string.match(fields[10], '^%d+$') and #fields[10] < 10 then
-    return { id = fields[2], payload = fields[4], trace = fields[6], enqueued = fields[8], attempts = tonumber(fields[10]) }
-  end
-  local payload = table.concat(fields, '\n')
-  for i = 1, #fields, 2 do
-    if fields[i] == 'payload' then payload = fields[i + 1] end
-  end
-  return { id = 'foreign-' .. entry[1], payload = payload, trace = '', enqueued = string.match(entry[1], '^%d+'), attempts = 0 }
+-- `meta` says when it was caused, how often it was tried before, and by which trace it was caused.
+local function add(stream, id, payload, meta)
+  redis.call('XADD', stream, '*', 'id', id, 'payload', payload, 'meta', meta)
 end
 
-local function add(stream, message, attempts)
-  redis.call('XADD', stream, '*', 'id', message.id, 'payload', message.payload, 'trace', message.trace,
-    'enqueued', message.enqueued, 'attempts', attempts)
-end
-
--- The entry of a receipt and what it says, as long as nobody else has taken it since; then it is taken out.
-local function take_out(stream, entry, deliveries)
+-- Takes an entry out of the stream, if nobody else has taken the message since. Stream, entry and deliveries of the
+-- receipt are the arguments from this one on.
+local function take_out(i)
+  local stream, entry, deliveries = STREAMS[tonumber(ARGV[i])], ARGV[i + 1], tonumber(ARGV[i + 2])
   local owner = redis.call('XPENDING', stream, GROUP, entry, entry, 1)[1]
-  if not owner or owner[4] ~= tonumber(deliveries) then return nil end
-  local found = redis.call('XRANGE', stream, entry, entry)[1]
+  if not owner or owner[4] ~= deliveries then return false end
   redis.call('XACK', stream, GROUP, entry)
-  if not found then return nil end
-  redis.call('XDEL', stream, entry)
-  local message = read(found)
-  message.attempts = message.attempts + owner[4]
-  return message
+  return redis.call('XDEL', stream, entry) == 1
 end
 
 -- Makes the streams and their group where they are gone. IDS then says more than there is, if it is there at all: it
@@ -58,8 +38,10 @@ local function mend()
   for _, stream in ipairs(STREAMS) do
     redis.pcall('XGROUP', 'CREATE', stream, GROUP, '0', 'MKSTREAM')
     for _, entry in ipairs(redis.call('XRANGE', stream, '-', '+')) do
-      local message = read(entry)
-      redis.call('ZADD', IDS, message.enqueued, message.id)
+      local fields = entry[2]
+      local enqueued = fields[1] == 'id' and fields[5] == 'meta' and string.match(fields[6], '^%d+')
+      -- The id of one that is not ours is never asked for.
+      if enqueued then redis.call('ZADD', IDS, enqueued, fields[2]) end
     end
   end
   local bodies = redis.call('HGETALL', BODIES)

@@ -12,8 +12,8 @@ use std::{
 
 use mesh::backoff::Backoff;
 use redis::{
-    AsyncConnectionConfig, Client, ErrorKind, FromRedisValue, RedisError, RedisResult,
-    ScriptInvocation, ServerErrorKind, aio::MultiplexedConnection,
+    AsyncConnectionConfig, Client, Cmd, ErrorKind, FromRedisValue, Pipeline, RedisError,
+    RedisResult, ScriptInvocation, ServerErrorKind, aio::MultiplexedConnection,
 };
 
 use super::super::QueueError;
@@ -51,6 +51,15 @@ impl std::fmt::Debug for Shared {
     }
 }
 
+/// What is asked of the server.
+#[derive(Clone, Copy)]
+pub(super) enum Call<'a> {
+    Script(&'a ScriptInvocation<'a>),
+    Command(&'a Cmd),
+    /// All of it or nothing.
+    Transaction(&'a Pipeline),
+}
+
 /// What to do about a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Remedy {
@@ -83,16 +92,16 @@ impl Link {
             .await
     }
 
-    /// Calls a script until it succeeds, fails for good, or has been tried often enough. `open` makes the group.
+    /// Calls until it succeeds, fails for good, or has been tried often enough. `open` makes the group.
     pub(super) async fn call<T: FromRedisValue>(
         &self,
-        script: &ScriptInvocation<'_>,
+        call: Call<'_>,
         open: &ScriptInvocation<'_>,
     ) -> Result<T, QueueError> {
         let mut backoff = Backoff::new(FIRST_DELAY, MOST_DELAY);
         let mut failures = 0;
         loop {
-            let error = match self.call_once(script, open).await {
+            let error = match self.call_once(call, open).await {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
@@ -108,12 +117,19 @@ impl Link {
 
     async fn call_once<T: FromRedisValue>(
         &self,
-        script: &ScriptInvocation<'_>,
+        call: Call<'_>,
         open: &ScriptInvocation<'_>,
     ) -> RedisResult<T> {
         let (mut connection, generation) = self.shared().await?;
-        // Calls it by its digest; one that the server does not know, or no more, is loaded first.
-        let outcome = script.invoke_async(&mut connection).await;
+        let outcome = match call {
+            // By its digest; one that the server does not know, or no more, is loaded first.
+            Call::Script(script) => script.invoke_async(&mut connection).await,
+            Call::Command(command) => command.query_async(&mut connection).await,
+            Call::Transaction(pipeline) => {
+                let outcome = pipeline.query_async(&mut connection).await;
+                outcome.map_err(first)
+            }
+        };
         match outcome.as_ref().map_err(remedy) {
             Err(Remedy::Reconnect) => self.drop_shared(generation),
             Err(Remedy::MakeGroup) => open.invoke_async::<()>(&mut connection).await?,
@@ -194,6 +210,13 @@ async fn read(
     command.arg("STREAMS").arg(&streams).arg(&behind);
     command.query_async::<redis::Value>(&mut connection).await?;
     Ok(connection)
+}
+
+/// Of what has failed in a transaction, what failed first.
+fn first(error: RedisError) -> RedisError {
+    let errors = error.clone().into_server_errors();
+    let first = errors.and_then(|errors| errors.first().cloned());
+    first.map_or(error, |(_, error)| error.into())
 }
 
 fn remedy(error: &RedisError) -> Remedy {

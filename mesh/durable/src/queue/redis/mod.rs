@@ -3,8 +3,8 @@
 //! Redis acknowledges what it may still lose: with `appendfsync everysec` the last second, and everything
 //! where somebody wipes it. That is no reason to keep more copies here: a producer keeps its own until it
 //! hears that the work is done, asks now and then what is `missing`, and publishes it again. For that to
-//! be exact, every message's id is held from its publication until it is settled, and every script
-//! changes all keys or none. After a wipe all ids are missing, and everything comes back.
+//! be exact, every message's id is held from its publication until it is settled, and every script and every
+//! transaction changes all keys or none. After a wipe all ids are missing, and everything comes back.
 //!
 //! A delivery is known by its entry and how often that has been delivered. A taken message is its
 //! consumer's until nothing has been said of it for a while (`keep` says something); then the next one that
@@ -15,6 +15,7 @@
 //! What is tried again, given back or redriven comes to a stream of its own, which is read first: at the end of
 //! the main one it would wait behind all that is new.
 
+mod entry;
 mod link;
 mod scripts;
 
@@ -24,11 +25,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use redis::{Client, FromRedisValue, RedisResult, ScriptInvocation};
+use redis::{Client, FromRedisValue, Pipeline, RedisResult, ScriptInvocation};
 
 use self::{
-    link::Link,
-    scripts::{Keys, Scripts},
+    entry::{Entry, TakenOld, dead_letter, delivery, meta},
+    link::{Call, Link},
+    scripts::{HOLD, Keys, MEND, Scripts},
 };
 use super::{
     DeadLetter, Delivery, Depth, NewMessage, OpenQueueError, Queue, QueueError, rate::Rate,
@@ -60,11 +62,6 @@ impl std::fmt::Debug for RedisQueue {
             .finish_non_exhaustive()
     }
 }
-
-/// What `take.lua` gives of each message.
-type Taken = (u8, String, u64, Vec<u8>, Vec<u8>, Vec<u8>, i64, u32);
-/// Entry and fields.
-type Entry = (String, Vec<Vec<u8>>);
 
 impl RedisQueue {
     /// Opens the queue of a topic at `redis://:PASSWORD@HOST:6379/0`, or `rediss://` for TLS. `variable` is what
@@ -100,31 +97,69 @@ impl RedisQueue {
     }
 
     async fn call<T: FromRedisValue>(&self, call: &ScriptInvocation<'_>) -> Result<T, QueueError> {
-        self.link
-            .call(call, &self.keys.call(&self.scripts.open))
-            .await
+        self.try_call(Call::Script(call)).await
     }
 
-    /// Takes what is there; where that is nothing, says when and where to look again.
-    async fn take_once(&self, consumer: &str, most: usize) -> Result<TakeAnswer, QueueError> {
-        let mut take = self.keys.call(&self.scripts.take);
+    async fn try_call<T: FromRedisValue>(&self, call: Call<'_>) -> Result<T, QueueError> {
+        let open = self.keys.call(&self.scripts.open);
+        self.link.call(call, &open).await
+    }
+
+    /// Adds messages, and deletes those again whose ids are held. Payloads pass through no script: that costs Redis twice
+    /// as much.
+    fn publishing(&self, batch: &[NewMessage]) -> Pipeline {
+        let mut publish = redis::pipe();
+        publish.atomic();
+        publish.add_command(self.keys.eval(MEND)).ignore();
+        for message in batch {
+            let trace = message.trace_parent.as_deref();
+            let add = publish.cmd("XADD").arg(&self.keys.stream).arg("*");
+            let add = add.arg("id").arg(&message.id);
+            let add = add.arg("payload").arg(&message.payload);
+            add.arg("meta")
+                .arg(meta(message.enqueued, 0, trace))
+                .ignore();
+        }
+        let mut hold = self.keys.eval(HOLD);
+        for message in batch {
+            hold.arg(&message.id);
+        }
+        for message in batch {
+            hold.arg(message.enqueued);
+        }
+        publish.add_command(hold).ignore();
+        publish
+    }
+
+    /// Takes what comes first, and says when and where to look again.
+    async fn take_old(&self, consumer: &str, most: usize) -> Result<TakenOld, QueueError> {
+        let mut take = self.keys.call(&self.scripts.take_old);
         take.arg(consumer).arg(most).arg(millis(self.lease));
         self.call(&take).await
+    }
+
+    /// Takes what is new. No script does: what passes through one costs Redis three times as much.
+    async fn take_new(&self, consumer: &str, most: usize) -> Result<Vec<Delivery>, QueueError> {
+        let keys = &self.keys;
+        let mut take = redis::cmd("XREADGROUP");
+        take.arg("GROUP").arg(&keys.group).arg(consumer);
+        take.arg("COUNT").arg(most);
+        take.arg("STREAMS").arg(&keys.stream).arg(">");
+        let streams: Option<Vec<(String, Vec<Entry>)>> =
+            self.try_call(Call::Command(&take)).await?;
+        let entries = streams
+            .into_iter()
+            .flatten()
+            .flat_map(|(_, entries)| entries);
+        Ok(entries.map(|entry| delivery(entry, 1, 1)).collect())
     }
 }
 
 impl Queue for RedisQueue {
     async fn publish(&self, messages: &[NewMessage]) -> Result<(), QueueError> {
         for batch in messages.chunks(BATCH) {
-            let mut publish = self.keys.call(&self.scripts.publish);
-            for message in batch {
-                publish
-                    .arg(&message.id)
-                    .arg(&message.payload)
-                    .arg(message.trace_parent.as_deref().unwrap_or_default())
-                    .arg(message.enqueued);
-            }
-            self.call::<()>(&publish).await?;
+            let publish = self.publishing(batch);
+            self.try_call::<()>(Call::Transaction(&publish)).await?;
         }
         Ok(())
     }
@@ -154,13 +189,17 @@ impl Queue for RedisQueue {
         let most = most.min(BATCH);
         let until = Instant::now() + wait;
         loop {
-            let answer = self.take_once(consumer, most).await?;
-            let left = until.saturating_duration_since(Instant::now());
-            if !answer.taken.is_empty() || left.is_zero() {
-                return Ok(answer.taken.into_iter().map(delivery).collect());
+            let old = self.take_old(consumer, most).await?;
+            let mut taken = old.taken;
+            if taken.len() < most {
+                taken.extend(self.take_new(consumer, most - taken.len()).await?);
             }
-            let pause = left.min(POLL).min(answer.due.unwrap_or(POLL));
-            let [new, again] = &answer.behind;
+            let left = until.saturating_duration_since(Instant::now());
+            if !taken.is_empty() || left.is_zero() {
+                return Ok(taken);
+            }
+            let pause = left.min(POLL).min(old.due.unwrap_or(POLL));
+            let [new, again] = &old.behind;
             self.link
                 .news([&self.keys.stream, &self.keys.again], [new, again], pause)
                 .await;
@@ -178,10 +217,15 @@ impl Queue for RedisQueue {
 
     async fn settle(&self, deliveries: &[Delivery]) -> Result<(), QueueError> {
         for batch in deliveries.chunks(BATCH) {
+            let receipts = batch.iter().map(receipt).collect::<Result<Vec<_>, _>>()?;
+            let of = |stream: &'static str| {
+                let both = receipts.iter().zip(batch);
+                both.filter(move |([number, ..], _)| *number == stream)
+            };
             let mut settle = self.keys.call(&self.scripts.settle);
-            for delivery in batch {
-                let [stream, entry, _] = receipt(delivery)?;
-                settle.arg(stream).arg(entry).arg(&delivery.id);
+            settle.arg(of("1").count());
+            for ([_, entry, _], delivery) in of("1").chain(of("2")) {
+                settle.arg(entry).arg(&delivery.id);
             }
             self.call::<()>(&settle).await?;
         }
@@ -192,7 +236,9 @@ impl Queue for RedisQueue {
         for batch in deliveries.chunks(BATCH) {
             let mut give_back = self.keys.call(&self.scripts.put_back);
             give_back.arg(millis(delay)).arg(1);
-            add_receipts(&mut give_back, batch)?;
+            for delivery in batch {
+                add_taken(&mut give_back, delivery, delivery.attempt.saturating_sub(1))?;
+            }
             self.call::<()>(&give_back).await?;
         }
         Ok(())
@@ -201,15 +247,17 @@ impl Queue for RedisQueue {
     async fn retry(&self, delivery: &Delivery, delay: Duration) -> Result<(), QueueError> {
         let mut put_back = self.keys.call(&self.scripts.put_back);
         put_back.arg(millis(delay)).arg(0);
-        add_receipts(&mut put_back, std::slice::from_ref(delivery))?;
+        add_taken(&mut put_back, delivery, delivery.attempt)?;
         self.call(&put_back).await
     }
 
     async fn bury(&self, delivery: &Delivery, reason: &str) -> Result<(), QueueError> {
         let reason: String = reason.chars().filter(|c| *c != '\0').take(REASON).collect();
         let mut bury = self.keys.call(&self.scripts.bury);
-        bury.arg(reason);
-        add_receipts(&mut bury, std::slice::from_ref(delivery))?;
+        bury.arg(reason).arg(&receipt(delivery)?);
+        bury.arg(&delivery.id).arg(&delivery.payload);
+        bury.arg(delivery.trace_parent.as_deref().unwrap_or_default());
+        bury.arg(delivery.enqueued).arg(delivery.attempt);
         self.call(&bury).await
     }
 
@@ -245,32 +293,6 @@ impl Queue for RedisQueue {
         let mut turn = self.keys.call(&self.scripts.turn);
         turn.arg(rate.interval).arg(rate.tolerance);
         Ok(Duration::from_micros(self.call(&turn).await?))
-    }
-}
-
-/// What `take.lua` answers.
-struct TakeAnswer {
-    taken: Vec<Taken>,
-    /// How long until the next delayed one is due.
-    due: Option<Duration>,
-    /// The last entries of both streams.
-    behind: [String; 2],
-}
-
-impl FromRedisValue for TakeAnswer {
-    fn from_redis_value(value: redis::Value) -> Result<Self, redis::ParsingError> {
-        let values = Vec::<redis::Value>::from_redis_value(value)?;
-        let mut values = values.into_iter();
-        let mut next = || values.next().unwrap_or(redis::Value::Nil);
-        let taken = Vec::from_redis_value(next())?;
-        let due: Option<i64> = Option::from_redis_value(next())?;
-        let behind = [next(), next()].map(Option::<String>::from_redis_value);
-        let [new, again] = behind;
-        Ok(Self {
-            taken,
-            due: due.and_then(|due| Some(Duration::from_millis(u64::try_from(due).ok()?))),
-            behind: [new?.unwrap_or_default(), again?.unwrap_or_default()],
-        })
     }
 }
 
@@ -319,6 +341,21 @@ fn add_receipts(
     Ok(())
 }
 
+/// What `put_back.lua` is to know of a message that has been tried so often.
+fn add_taken(
+    call: &mut ScriptInvocation<'_>,
+    delivery: &Delivery,
+    attempts: u32,
+) -> Result<(), QueueError> {
+    let trace = delivery.trace_parent.as_deref();
+    call.arg(&receipt(delivery)?)
+        .arg(&delivery.id)
+        .arg(&delivery.payload)
+        .arg(meta(delivery.enqueued, attempts, trace))
+        .arg(delivery.enqueued);
+    Ok(())
+}
+
 /// Number of the stream, entry, how often it was delivered.
 fn receipt(delivery: &Delivery) -> Result<[&str; 3], QueueError> {
     let mut parts = delivery.receipt.splitn(3, '/');
@@ -330,43 +367,5 @@ fn receipt(delivery: &Delivery) -> Result<[&str; 3], QueueError> {
             "{:?} is not of this queue",
             delivery.receipt
         ))),
-    }
-}
-
-fn delivery(taken: Taken) -> Delivery {
-    let (stream, entry, deliveries, id, payload, trace, enqueued, attempt) = taken;
-    Delivery {
-        id: text(&id),
-        payload,
-        trace_parent: (!trace.is_empty()).then(|| text(&trace)),
-        enqueued,
-        attempt,
-        receipt: format!("{stream}/{entry}/{deliveries}"),
-    }
-}
-
-/// Texts that somebody else has put there need not be texts.
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-/// A letter that `bury.lua` has written; what is not of it reads as empty.
-fn dead_letter((entry, fields): &Entry) -> DeadLetter {
-    let field = |name: &str| {
-        let mut pairs = fields.chunks(2);
-        let pair = pairs.find(|pair| pair[0] == name.as_bytes());
-        pair.and_then(|pair| pair.get(1))
-            .cloned()
-            .unwrap_or_default()
-    };
-    let text = |name: &str| text(&field(name));
-    DeadLetter {
-        id: text("id"),
-        payload: field("payload"),
-        enqueued: text("enqueued").parse().unwrap_or_default(),
-        attempts: text("attempts").parse().unwrap_or_default(),
-        reason: text("reason"),
-        died: text("died").parse().unwrap_or_default(),
-        cursor: entry.clone(),
     }
 }

@@ -1,16 +1,15 @@
--- Lets others have what was taken. ARGV: group, delay in milliseconds, attempts to take back, then stream, entry and
--- deliveries of each receipt. What has not been tried and need not wait is first in line at once.
-local delay, untried = tonumber(ARGV[2]), tonumber(ARGV[3])
-for i = 4, #ARGV, 3 do
-  local message = take_out(STREAMS[tonumber(ARGV[i])], ARGV[i + 1], ARGV[i + 2])
-  if message then
-    message.attempts = message.attempts - untried
-    redis.call('ZADD', IDS, 'NX', message.enqueued, message.id)
-    if delay == 0 and untried > 0 then
-      add(AGAIN, message, message.attempts)
+-- Lets others have what was taken. ARGV: group, delay in milliseconds, whether it is first in line at once (1) where it
+-- need not wait; then stream, entry and deliveries of each receipt, id, payload, meta and enqueued of its message.
+local delay, first = tonumber(ARGV[2]), ARGV[3] == '1'
+for i = 4, #ARGV, 7 do
+  if take_out(i) then
+    local id, payload, meta, enqueued = ARGV[i + 3], ARGV[i + 4], ARGV[i + 5], ARGV[i + 6]
+    redis.call('ZADD', IDS, 'NX', enqueued, id)
+    if delay == 0 and first then
+      add(AGAIN, id, payload, meta)
     else
-      redis.call('HSET', BODIES, message.id, cmsgpack.pack(message))
-      redis.call('ZADD', DELAYED, now() + delay, message.id)
+      redis.call('HSET', BODIES, id, cmsgpack.pack({ payload = payload, meta = meta, enqueued = enqueued }))
+      redis.call('ZADD', DELAYED, now() + delay, id)
     end
   end
 end

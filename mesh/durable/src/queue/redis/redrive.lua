@@ -11,7 +11,7 @@ if not found then
 end
 redis.call('XDEL', DEAD, letter)
 local fields = found[2]
-local message = { id = id, payload = fields[4], trace = fields[6], enqueued = fields[8] }
-redis.call('ZADD', IDS, message.enqueued, id)
-add(AGAIN, message, 0)
+local payload, trace, enqueued = fields[4], fields[6], fields[8]
+redis.call('ZADD', IDS, enqueued, id)
+add(AGAIN, id, payload, enqueued .. ' 0 ' .. trace)
 return 1

@@ -1,6 +1,6 @@
 //! The scripts, each of which changes everything it has to at once.
 
-use redis::{Script, ScriptInvocation};
+use redis::{Cmd, Script, ScriptInvocation};
 
 /// The scripts, ready to be called by their digests.
 pub(super) struct Scripts {
@@ -10,11 +10,10 @@ pub(super) struct Scripts {
     pub(super) keep: Script,
     pub(super) missing: Script,
     pub(super) open: Script,
-    pub(super) publish: Script,
     pub(super) put_back: Script,
     pub(super) redrive: Script,
     pub(super) settle: Script,
-    pub(super) take: Script,
+    pub(super) take_old: Script,
     pub(super) turn: Script,
 }
 
@@ -23,6 +22,10 @@ macro_rules! script {
         Script::new(concat!(include_str!("common.lua"), include_str!($file)))
     };
 }
+
+/// Makes the streams where they are gone, and does nothing else.
+pub(super) const MEND: &str = include_str!("common.lua");
+pub(super) const HOLD: &str = concat!(include_str!("common.lua"), include_str!("hold.lua"));
 
 impl Scripts {
     pub(super) fn new() -> Self {
@@ -33,11 +36,10 @@ impl Scripts {
             keep: script!("keep.lua"),
             missing: script!("missing.lua"),
             open: script!("open.lua"),
-            publish: script!("publish.lua"),
             put_back: script!("put_back.lua"),
             redrive: script!("redrive.lua"),
             settle: script!("settle.lua"),
-            take: script!("take.lua"),
+            take_old: script!("take_old.lua"),
             turn: script!("turn.lua"),
         }
     }
@@ -53,7 +55,7 @@ pub(super) struct Keys {
     /// The others, in the order of `common.lua`.
     rest: [String; 6],
     /// Name of the consumer group.
-    group: String,
+    pub(super) group: String,
 }
 
 impl Keys {
@@ -71,10 +73,23 @@ impl Keys {
     /// Begins a call.
     pub(super) fn call<'a>(&self, script: &'a Script) -> ScriptInvocation<'a> {
         let mut call = script.prepare_invoke();
-        for key in [&self.stream, &self.again].into_iter().chain(&self.rest) {
+        for key in self.all() {
             call.key(key);
         }
         call.arg(&self.group);
         call
+    }
+
+    /// Begins a call by its text, which always succeeds: in a transaction nobody could load what the server does not know.
+    pub(super) fn eval(&self, script: &str) -> Cmd {
+        let mut call = redis::cmd("EVAL");
+        let keys: Vec<_> = self.all().collect();
+        call.arg(script).arg(keys.len()).arg(keys);
+        call.arg(&self.group);
+        call
+    }
+
+    fn all(&self) -> impl Iterator<Item = &String> {
+        [&self.stream, &self.again].into_iter().chain(&self.rest)
     }
 }
