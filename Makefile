@@ -28,6 +28,7 @@ bench: ## side-by-side benchmarks, as ratios; writes target/bench/*.md
 	cargo build --profile dist --package skyway --package bench
 	target/dist/bench gateway target/dist/skyway target/tools/envoy
 	target/dist/bench booking target/dist/skyway
+	target/dist/bench mail target/dist/skyway
 	target/dist/bench queue
 	cargo bench --profile dist --package contracts --package search --package gateway
 

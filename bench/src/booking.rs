@@ -6,14 +6,13 @@
 //! `pgbench`'s transactions queue for the row's lock one by one, what combining wins. A whole trip over REST
 //! passes through every service and eight transactions or so; its ratio has no goal, and is there to be compared with itself.
 
-use std::collections::HashMap;
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::path::Path;
+use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use contracts::booking::v1::{
     BOOKING_SERVICE, HoldSeatsRequest, booking_service_client::BookingServiceClient,
 };
@@ -22,9 +21,9 @@ use mesh::{
     client::{Channel, Config},
     seal::Key,
 };
-use testing::{Postgres, free_port, program};
+use testing::program;
 
-use crate::process::Process;
+use crate::skyway::{MESH_KEY, Skyway, succeeded};
 use crate::trips::Trips;
 
 /// Flights that holds are spread over.
@@ -40,7 +39,7 @@ const ROWS: [(&str, Option<f64>); 3] = [
     ("holds over gRPC, one hot flight", Some(3.0)),
     ("trips over REST, spread over 200 flights", None),
 ];
-/// What runs, each before those that call it.
+/// What is run in its order.
 const SERVICES: [&str; 6] = [
     "search",
     "identity",
@@ -49,17 +48,12 @@ const SERVICES: [&str; 6] = [
     "orchestration",
     "gateway",
 ];
-/// Any key: the two sides only have to agree.
-const MESH_KEY: &str = "0101010101010101010101010101010101010101010101010101010101010101";
 
 /// What stands beside each other.
 struct Bench {
-    postgres: Postgres,
-    folder: PathBuf,
+    skyway: Skyway,
     client: BookingServiceClient<Channel>,
     trips: Trips,
-    day: String,
-    _processes: Vec<Process>,
 }
 
 /// Runs the comparison, prints it, and writes `booking.md`.
@@ -67,7 +61,7 @@ pub(crate) fn run(out: &Path, skyway: &Path, rounds: usize) -> Result<()> {
     std::fs::create_dir_all(out)?;
     let runtime = tokio::runtime::Runtime::new()?;
     runtime.block_on(async {
-        let bench = Bench::start(skyway).await?;
+        let bench = Box::pin(Bench::start(skyway)).await?;
         let mut ratios = [vec![], vec![], vec![]];
         for round in 0..=rounds {
             eprintln!("round {round} of {rounds} (0 warms up)");
@@ -116,53 +110,18 @@ fn report(ratios: &mut [Vec<f64>; 3]) -> String {
 }
 
 impl Bench {
-    /// Starts `PostgreSQL` as it comes, with its commits on disk, a search and a booking service.
-    async fn start(skyway: &Path) -> Result<Self> {
-        let postgres = Postgres::start(&[]).await;
-        let folder = tempfile::tempdir()?.keep();
-        let bench_sql = |database: &str, sql: &str| psql(&postgres, database, sql);
-        for database in ["booking", "orchestration"] {
-            bench_sql("postgres", &format!("CREATE DATABASE {database}"))?;
-        }
-        let day = day();
-        let timetable = folder.join("timetable.csv");
-        let mut csv = String::from(
-            "carrier,number,origin,destination,departure,arrival,arrival_day,economy_seats,economy_fare\n",
-        );
-        for number in 1..=FLIGHTS {
-            writeln!(csv, "UA,{number},JFK,SEA,10:00,13:15,,200,250.00")?;
-        }
-        std::fs::write(&timetable, csv)?;
-        let settings = settings(&postgres, &folder);
-        let command = |arguments: &[&str]| {
-            let mut command = Command::new(skyway);
-            command.args(arguments).envs(settings.iter().cloned());
-            command
-        };
-        let imported = command(&["import"]).arg(&timetable).output()?;
-        succeeded(&imported, "skyway import")?;
-        let mut ports = HashMap::new();
-        let mut processes = vec![];
-        for service in SERVICES {
-            let port = listen_port(&settings, service)?;
-            processes.push(Process::start(
-                "0-1",
-                port,
-                &mut command(&["serve", service]),
-            )?);
-            ports.insert(service, port);
-        }
-        let auth = Auth::new(Key::new([1; 32]));
-        let booking = ports["booking"];
-        let config = Config::new(format!("static://127.0.0.1:{booking}").parse()?);
+    /// Starts the mesh on `PostgreSQL` as it comes, with its commits on disk.
+    async fn start(binary: &Path) -> Result<Self> {
+        let mut skyway = Skyway::new(binary, FLIGHTS, &[]).await?;
+        skyway.start(&SERVICES)?;
+        let auth = Auth::new(Key::new(MESH_KEY));
+        let endpoints = format!("static://127.0.0.1:{}", skyway.port("booking"));
+        let config = Config::new(endpoints.parse()?);
         let channel = Channel::connect(&BOOKING_SERVICE, config.signed(auth.signer("bench")));
         let bench = Self {
             client: BookingServiceClient::new(channel),
-            trips: Trips::start(ports["gateway"], &day).await?,
-            postgres,
-            folder,
-            day,
-            _processes: processes,
+            trips: Trips::start(skyway.port("gateway"), &skyway.day).await?,
+            skyway,
         };
         bench.open_flights().await?;
         Ok(bench)
@@ -176,7 +135,8 @@ impl Bench {
                 .hold_seats(self.request(number, format!("open-{number}")))
                 .await?;
         }
-        self.sql("UPDATE inventory SET capacity = 1000000000; CREATE SEQUENCE bench;")
+        self.skyway.seats_without_end()?;
+        self.skyway.sql("booking", "CREATE SEQUENCE bench")
     }
 
     fn request(&self, number: u32, hold_id: String) -> HoldSeatsRequest {
@@ -184,7 +144,7 @@ impl Bench {
             hold_id,
             trip_id: "trip".to_owned(),
             user_id: "user".to_owned(),
-            flight_id: format!("UA{number}-{}-JFK", self.day),
+            flight_id: format!("UA{number}-{}-JFK", self.skyway.day),
             seats: 1,
             ..HoldSeatsRequest::default()
         }
@@ -217,8 +177,8 @@ impl Bench {
 
     /// The statements of a hold, as the service sends them, straight from `pgbench`.
     fn pgbench(&self, flights: u32) -> Result<f64> {
-        let script = self.folder.join("hold.sql");
-        let day = &self.day;
+        let script = self.skyway.folder.path().join("hold.sql");
+        let day = &self.skyway.day;
         std::fs::write(
             &script,
             format!(
@@ -239,7 +199,7 @@ impl Bench {
             .arg(format!("--time={}", ROUND.as_secs()))
             .arg("--file")
             .arg(&script)
-            .arg(self.postgres.url("booking"))
+            .arg(self.skyway.postgres.url("booking"))
             .output()?;
         let text = succeeded(&output, "pgbench")?;
         let rate = text.lines().find_map(|line| line.strip_prefix("tps = "));
@@ -248,70 +208,4 @@ impl Bench {
             .with_context(|| format!("pgbench said: {text}"))?
             .parse()?)
     }
-
-    fn sql(&self, sql: &str) -> Result<()> {
-        psql(&self.postgres, "booking", sql)
-    }
-}
-
-/// The environment of every process.
-fn settings(postgres: &Postgres, folder: &Path) -> Vec<(String, String)> {
-    let mut settings = vec![
-        ("SKYWAY_DATA_DIR".to_owned(), folder.display().to_string()),
-        ("SKYWAY_MESH_KEY".to_owned(), MESH_KEY.to_owned()),
-        ("SKYWAY_SEARCH_DEMONSTRATION".to_owned(), "false".to_owned()),
-        ("SKYWAY_SEARCH_LIVE_SEATS".to_owned(), "false".to_owned()),
-        ("SKYWAY_GATEWAY_ADMIN_LISTEN".to_owned(), "none".to_owned()),
-        ("RUST_LOG".to_owned(), "warn".to_owned()),
-    ];
-    for service in SERVICES {
-        let (name, address) = (service.to_uppercase(), format!("127.0.0.1:{}", free_port()));
-        settings.push((format!("SKYWAY_{name}_LISTEN"), address.clone()));
-        if service != "gateway" {
-            settings.push((
-                format!("SKYWAY_{name}_ENDPOINTS"),
-                format!("static://{address}"),
-            ));
-        }
-    }
-    for service in ["booking", "orchestration"] {
-        let variable = format!("SKYWAY_{}_DATABASE_URL", service.to_uppercase());
-        settings.push((variable, postgres.url(service)));
-    }
-    settings
-}
-
-/// The port that the settings give a service.
-fn listen_port(settings: &[(String, String)], service: &str) -> Result<u16> {
-    let variable = format!("SKYWAY_{}_LISTEN", service.to_uppercase());
-    let address = settings.iter().find(|(name, _)| *name == variable);
-    let port = address.and_then(|(_, address)| address.rsplit(':').next());
-    Ok(port.with_context(|| variable.clone())?.parse()?)
-}
-
-fn psql(postgres: &Postgres, database: &str, sql: &str) -> Result<()> {
-    let output = Command::new(program("psql"))
-        .args([
-            "--quiet",
-            "--no-psqlrc",
-            "--set=ON_ERROR_STOP=1",
-            "--command",
-            sql,
-        ])
-        .arg(postgres.url(database))
-        .output()?;
-    succeeded(&output, "psql").map(drop)
-}
-
-fn succeeded(output: &Output, what: &str) -> Result<String> {
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let errors = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "{what}: {text}{errors}");
-    Ok(text)
-}
-
-/// A day within the timetable.
-fn day() -> String {
-    let day = chrono::Utc::now() + chrono::Days::new(30);
-    day.format("%Y-%m-%d").to_string()
 }

@@ -8,8 +8,10 @@ mod booking;
 mod envoy;
 mod gateway;
 mod load;
+mod mail;
 mod process;
 mod queue;
+mod skyway;
 mod trips;
 
 use std::path::{Path, PathBuf};
@@ -45,9 +47,10 @@ fn main() -> Result<()> {
             envoy: envoy.into(),
             rounds: rounds(rest)?,
         }),
+        ["mail", skyway, rest @ ..] => mail::run(Path::new(OUT), Path::new(skyway), rounds(rest)?),
         ["queue", rest @ ..] => queue::run(Path::new(OUT), rounds(rest)?),
         _ => bail!(
-            "usage: bench gateway SKYWAY ENVOY [ROUNDS] | bench booking SKYWAY [ROUNDS] | bench queue [ROUNDS]   (make bench fills these in)"
+            "usage: bench gateway SKYWAY ENVOY [ROUNDS] | bench booking SKYWAY [ROUNDS] | bench mail SKYWAY [ROUNDS] | bench queue [ROUNDS]   (make bench fills these in)"
         ),
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 /// A child process, ended when it goes out of scope.
 pub(crate) struct Process {
@@ -37,6 +37,16 @@ impl Process {
             .wait_for(port)
             .with_context(|| format!("starting {}", command.get_program().display()))?;
         Ok(process)
+    }
+
+    /// Asks it to drain, and waits until it has.
+    pub(crate) fn stop(mut self) -> Result<()> {
+        let id = self.child.id().to_string();
+        let told = Command::new("kill").args(["-s", "TERM", &id]).status()?;
+        ensure!(told.success(), "cannot signal process {id}");
+        let status = self.child.wait()?;
+        ensure!(status.success(), "it ended with {status}");
+        Ok(())
     }
 
     /// Processor time of all its threads so far, in nanoseconds.

@@ -1,6 +1,6 @@
 //! Whole trips over REST, through every service: what a traveller's request costs all of us together.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -8,6 +8,8 @@ use serde_json::{Value, json};
 
 /// Trips asked for at once.
 const CALLERS: usize = 64;
+/// Domains that the travellers' mails go to.
+const DOMAINS: usize = 100;
 /// How long the gateway may take to find all services.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -53,31 +55,74 @@ impl Trips {
         }
     }
 
-    /// Trips booked per second over `round`, each with one flight.
+    /// Trips booked per second over `round`.
     pub(crate) async fn per_second(&self, round: Duration) -> Result<f64> {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
         let started = Instant::now();
+        let took = self.book(|_| started.elapsed() < round).await?;
+        let booked = f64::from(u32::try_from(took.len())?);
+        Ok(booked / started.elapsed().as_secs_f64())
+    }
+
+    /// Books trips of one flight, as fast as it goes, while `more` says so of how many have been begun; gives how long
+    /// each took.
+    pub(crate) async fn book(&self, more: impl Fn(usize) -> bool) -> Result<Vec<Duration>> {
+        self.by_callers(async |number| Ok(more(number).then(Instant::now)))
+            .await
+    }
+
+    /// Books by many callers, each one trip after the other, until `next` has nothing for them: from when on the next
+    /// trip, of this number, is waited for. Gives how long each took.
+    async fn by_callers(
+        &self,
+        next: impl AsyncFn(usize) -> Result<Option<Instant>>,
+    ) -> Result<Vec<Duration>> {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        let first = NEXT.load(Ordering::Relaxed);
         let callers = (0..CALLERS).map(|_| async {
-            let mut booked = 0_u64;
-            while started.elapsed() < round {
+            let mut took = vec![];
+            loop {
                 let number = NEXT.fetch_add(1, Ordering::Relaxed);
-                let offer = &self.offers[usize::try_from(number)? % self.offers.len()];
-                let order = json!({"offerId": offer, "contactEmail": "bench@example.com",
-                                   "passengers": [{"givenName": "Ada", "familyName": "Lovelace"}]});
-                let trip = self
-                    .send("/v1/trips", &order, &format!("bench-{number}"))
-                    .await?;
-                ensure!(trip["state"] == "CONFIRMED", "not booked: {trip}");
-                booked += 1;
+                let Some(started) = next(number - first).await? else {
+                    return anyhow::Ok(took);
+                };
+                self.book_one(number).await?;
+                took.push(started.elapsed());
             }
-            Ok(booked)
         });
-        let booked: u64 = futures_util::future::try_join_all(callers)
-            .await?
-            .iter()
-            .sum();
-        #[allow(clippy::cast_precision_loss)] // far below 2^52
-        Ok(booked as f64 / started.elapsed().as_secs_f64())
+        let took = futures_util::future::try_join_all(callers).await?;
+        Ok(took.into_iter().flatten().collect())
+    }
+
+    /// Books so many trips per second for `round`, whether or not those before are done; gives how long each took from
+    /// when it was due.
+    pub(crate) async fn steady(&self, rate: u32, round: Duration) -> Result<Vec<Duration>> {
+        let interval = Duration::from_secs(1) / rate;
+        let start = Instant::now();
+        let took = self.by_callers(async |number| {
+            let due = start + interval * u32::try_from(number)?;
+            if due.duration_since(start) >= round {
+                return Ok(None);
+            }
+            tokio::time::sleep_until(due.into()).await;
+            Ok(Some(due))
+        });
+        took.await
+    }
+
+    /// How many offers there are, which are booked in turn.
+    pub(crate) const fn offers(&self) -> usize {
+        self.offers.len()
+    }
+
+    async fn book_one(&self, number: usize) -> Result<()> {
+        let offer = &self.offers[number % self.offers.len()];
+        let email = format!("bench@{}.example.com", number % DOMAINS);
+        let order = json!({"offerId": offer, "contactEmail": email,
+                           "passengers": [{"givenName": "Ada", "familyName": "Lovelace"}]});
+        let key = format!("bench-{number}");
+        let trip = self.send("/v1/trips", &order, &key).await?;
+        ensure!(trip["state"] == "CONFIRMED", "not booked: {trip}");
+        Ok(())
     }
 
     async fn until_ready(&self) -> Result<()> {
@@ -102,7 +147,7 @@ impl Trips {
         if !key.is_empty() {
             request = request.header("idempotency-key", key);
         }
-        let answer = request.json(body).send().await?;
+        let answer = Box::pin(request.json(body).send()).await?;
         let status = answer.status();
         let json: Value = answer.json().await?;
         ensure!(status.is_success(), "{path}: {status} {json}");

@@ -15,6 +15,8 @@ use crate::support::process::Process;
 use crate::support::wait;
 
 const MAILS: usize = 2_000;
+/// Mails that may come twice, less than one in a thousand: the mail server had them, and it was not yet written down.
+const WINDOW: usize = (MAILS - 1) / 1_000;
 /// Mails per second over both replicas: they take as long as the harm that is done meanwhile.
 const RATE: &str = "50";
 const TIMETABLE: &str = "carrier,number,origin,destination,departure,arrival,arrival_day,economy_seats,economy_fare\n\
@@ -220,6 +222,10 @@ async fn whoever_is_killed_every_mail_arrives() {
     let broke = post.account(&mut doubles, BROKEN).await;
     println!(
         "{MAILS} mails came; twice: {died} where a replica died, {broke} where the connection broke"
+    );
+    assert!(
+        died + broke <= WINDOW,
+        "{died} came twice where a replica died, {broke} where the connection broke"
     );
     assert_eq!(
         doubles, [""; 0],

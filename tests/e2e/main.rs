@@ -14,6 +14,7 @@ mod grpc; // real clients need nothing but reflection
 mod import; // a timetable comes in whole or not at all
 mod loss; // whoever is killed, wiped or away, every mail arrives, and once
 mod mail; // what happens to a trip comes by mail, once
+mod outage; // the process queue is away, and no booking fails or waits
 mod oversell; // the last seat is sold once, on every database
 mod rest; // flights are found over REST, and a mistake is told by its field
 mod streams; // many small messages as events, lines or one array

@@ -60,6 +60,8 @@ struct State {
     scripts: Vec<(Mails, Misbehaviour)>,
     received: Vec<Received>,
     attempts: usize,
+    /// Texts are not kept.
+    counting: bool,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -77,6 +79,13 @@ pub struct SmtpSink {
 }
 
 impl SmtpSink {
+    /// Starts one that accepts everything, and keeps no texts: for more mails than fit in memory.
+    pub async fn start_counting() -> Self {
+        let sink = Self::start().await;
+        sink.shared.state.lock().unwrap().counting = true;
+        sink
+    }
+
     /// Starts one that accepts everything.
     pub async fn start() -> Self {
         let mut sink = Self {
@@ -117,12 +126,18 @@ impl SmtpSink {
         self.shared.state.lock().unwrap().received.clone()
     }
 
+    /// How many it has accepted so far.
+    #[must_use]
+    pub fn came(&self) -> usize {
+        self.shared.state.lock().unwrap().received.len()
+    }
+
     /// How often each Message-ID was accepted.
     #[must_use]
     pub fn counts(&self) -> HashMap<String, usize> {
         let mut counts = HashMap::new();
-        for mail in self.received() {
-            *counts.entry(mail.message_id).or_default() += 1;
+        for mail in &self.shared.state.lock().unwrap().received {
+            *counts.entry(mail.message_id.clone()).or_default() += 1;
         }
         counts
     }
@@ -138,15 +153,14 @@ impl SmtpSink {
         let enough = async {
             loop {
                 let news = self.shared.news.notified();
-                let received = self.received();
-                if received.len() >= mails {
-                    return received;
+                if self.came() >= mails {
+                    return self.received();
                 }
                 news.await;
             }
         };
         let came = tokio::time::timeout(PATIENCE, enough).await;
-        came.unwrap_or_else(|_| panic!("{} of {mails} mails came", self.received().len()))
+        came.unwrap_or_else(|_| panic!("{} of {mails} mails came", self.came()))
     }
 
     /// Stops it: connections break, new ones are refused.
@@ -210,12 +224,17 @@ impl Shared {
         let header = text
             .lines()
             .find_map(|line| line.strip_prefix("Message-ID: "));
-        self.state.lock().unwrap().received.push(Received {
-            message_id: header.unwrap_or_default().trim().to_owned(),
+        let message_id = header.unwrap_or_default().trim().to_owned();
+        let accepted = Instant::now();
+        let mut state = self.state.lock().unwrap();
+        let text = if state.counting { String::new() } else { text };
+        state.received.push(Received {
+            message_id,
             recipient,
             text,
-            accepted: Instant::now(),
+            accepted,
         });
+        drop(state);
         self.news.notify_waiters();
     }
 }

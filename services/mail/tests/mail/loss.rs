@@ -1,9 +1,6 @@
 //! Many mails, while things break: each leaves, once, and no faster than allowed.
 
-use std::{
-    collections::HashSet,
-    time::{Duration, Instant},
-};
+use std::{collections::HashSet, time::Duration};
 
 use contracts::mail::v1::MailState;
 use durable::queue::Queue;
@@ -31,37 +28,39 @@ fn assert_each_once(world: &World, trips: &[String]) {
     assert_eq!(came, wanted);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn two_replicas_together_hold_the_rate() {
-    const RATE: f64 = 100.0;
-    const BURST: u32 = 10;
-    // On a busy machine some come late, and then several at once: at most those that were on their way. A
-    // second replica that did not know of the first would be 100 ahead in a second.
-    const LATE: f64 = 2.0 * 32.0;
+    const MAILS: usize = 1_500;
+    const RATE: f64 = 250.0;
+    // Five sixths of it all. Both ends of a window may come late on a busy machine: by 100 ms, as the limit has it.
+    const WINDOW: Duration = Duration::from_secs(5);
+    const OFF: f64 = 0.02;
     let world = World::start().await;
-    let trips = trips(300);
+    let trips = trips(MAILS);
     order(&world, &trips).await;
     let throttle = |config: &mut mail::Config| {
         config.rate = RATE;
-        config.burst = BURST;
+        config.burst = 25;
     };
     let _replicas = (world.replica(throttle).await, world.replica(throttle).await);
-    let received = world.sink.wait_for(300).await;
+    let received = world.sink.wait_for(MAILS).await;
     assert_each_once(&world, &trips);
     let mut times: Vec<_> = received.iter().map(|mail| mail.accepted).collect();
     times.sort();
+    let expected = RATE * WINDOW.as_secs_f64();
+    let mut windows = 0;
     for (first, start) in times.iter().enumerate() {
-        let soon = |time: &&Instant| time.duration_since(*start) < Duration::from_secs(1);
-        let within = times[first..].iter().take_while(soon).count();
+        let end = *start + WINDOW;
+        if end > times[MAILS - 1] {
+            break;
+        }
+        let within = times[first..].partition_point(|time| *time < end);
         let within = f64::from(u32::try_from(within).unwrap());
-        assert!(
-            within <= RATE + f64::from(BURST) + LATE,
-            "{within} in a second"
-        );
+        let off = (within / expected - 1.0).abs();
+        assert!(off <= OFF, "{within} of {expected} in a window");
+        windows += 1;
     }
-    let took = times[299].duration_since(times[0]).as_secs_f64();
-    let least = (300.0 - f64::from(BURST) - LATE) / RATE;
-    assert!(took >= least, "300 in {took:.2} s");
+    assert!(windows > 0, "all came within {WINDOW:?}");
 }
 
 #[tokio::test]
