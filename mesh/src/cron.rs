@@ -1,5 +1,7 @@
 //! Cron as its contract has it, once for all services: whatever keeps and runs a service's jobs is a [`Jobs`].
 
+use std::net::SocketAddr;
+
 use contracts::operations::v1::{
     CronJob, CronOutcome, CronRun, ListCronJobsRequest, ListCronJobsResponse, RunCronJobRequest,
     cron_service_server::CronService,
@@ -118,11 +120,26 @@ impl From<CronError> for Status {
     }
 }
 
-/// How the runs of a replica are told from those of others: by where it listens.
+/// How the runs of a replica are told from those of others: by where it listens, or by its host, where it listens
+/// everywhere.
 #[must_use]
 pub fn replica(listener: &TcpListener) -> String {
     let address = listener.local_addr();
-    address.map_or_else(|_| "unknown".to_owned(), |address| address.to_string())
+    address.map_or_else(|_| "unknown".to_owned(), |address| named(address, host()))
+}
+
+fn named(address: SocketAddr, host: Option<String>) -> String {
+    match host {
+        Some(host) if address.ip().is_unspecified() => format!("{host}:{}", address.port()),
+        _ => address.to_string(),
+    }
+}
+
+/// The name of this host, which is a container's id in a container; not known where the kernel is not Linux.
+fn host() -> Option<String> {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").ok()?;
+    let host = host.trim();
+    (!host.is_empty()).then(|| host.to_owned())
 }
 
 /// Keeps and runs the jobs of a service.
@@ -279,6 +296,18 @@ mod tests {
             let status = ask(running, name).await.unwrap_err();
             assert_eq!(status.code(), code);
             assert_eq!(reason(&status).as_deref(), Some(expected));
+        }
+    }
+    #[test]
+    fn a_replica_that_listens_everywhere_is_known_by_its_host() {
+        let host = || Some("5f2c".to_owned());
+        for (address, host, name) in [
+            ("0.0.0.0:50052", host(), "5f2c:50052"),
+            ("[::]:50052", host(), "5f2c:50052"),
+            ("127.0.0.1:50052", host(), "127.0.0.1:50052"),
+            ("0.0.0.0:50052", None, "0.0.0.0:50052"),
+        ] {
+            assert_eq!(named(address.parse().unwrap(), host), name);
         }
     }
 }

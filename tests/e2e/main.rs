@@ -18,6 +18,7 @@ mod outage; // the process queue is away, and no booking fails or waits
 mod oversell; // the last seat is sold once, on every database
 mod rest; // flights are found over REST, and a mistake is told by its field
 mod streams; // many small messages as events, lines or one array
+mod ticks; // two replicas of every service, ten minutes of one clock: each job once a tick
 mod traces; // one request is one trace, with every service under its own name
 mod trips; // sign up, search, book, see, cancel
 mod up; // everything in one command

@@ -5,6 +5,7 @@
 //! no database.
 
 pub mod cron;
+mod data_dir;
 pub mod db;
 pub mod lease;
 pub mod outbox;
@@ -14,6 +15,7 @@ pub mod retry;
 mod trace;
 
 pub use self::{
+    data_dir::{DataDirError, make_data_dir},
     db::{Db, OpenError, Options, dial, sqlite_url},
     retry::{Transient, retry},
     trace::{continue_trace, trace_id, trace_parent, trace_parent_of},

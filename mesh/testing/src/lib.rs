@@ -1,5 +1,5 @@
-//! Real servers for tests: `PostgreSQL`, `MariaDB` and `SQLite`, a fresh database for each test, `Redis`, and a
-//! mail server that misbehaves as it is told.
+//! Real servers for tests: `PostgreSQL`, `MariaDB` and `SQLite`, a fresh database for each test, `Redis`, a
+//! mail server that misbehaves as it is told, and a clock that stands still.
 //!
 //! A test process starts each server once, when it is first asked for, on a port of its own and
 //! without a disk to wait for; the server ends with the process, however that ends.
@@ -9,6 +9,7 @@
     reason = "a test that has no database has failed"
 )]
 
+pub mod clock;
 mod mariadb;
 mod postgres;
 mod redis;

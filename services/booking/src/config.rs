@@ -2,6 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use durable::cron::SharedClock;
 use mesh::client::Endpoints;
 
 /// Configuration of a booking replica.
@@ -20,6 +21,8 @@ pub struct Config {
     pub expire_schedule: &'static str,
     /// Connections to the database at most; 16 by default.
     pub max_connections: u32,
+    /// The time that jobs go by: the system's by default.
+    pub cron_clock: SharedClock,
     /// How it serves, and by whom it is called.
     pub server: mesh::server::Config,
 }
@@ -35,6 +38,7 @@ impl Config {
             hold_ttl: Duration::from_mins(10),
             expire_schedule: "*/10 * * * * *",
             max_connections: 16,
+            cron_clock: SharedClock::default(),
             server: mesh::server::Config::new("booking"),
         }
     }

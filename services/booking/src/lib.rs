@@ -12,11 +12,7 @@ mod grpc;
 mod jobs;
 pub mod store;
 
-use std::{
-    path::PathBuf,
-    sync::Arc,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::sync::Arc;
 
 use contracts::{
     booking::v1::{BOOKING_SERVICE, booking_service_server::BookingServiceServer},
@@ -26,11 +22,12 @@ use contracts::{
     },
 };
 use durable::{
-    OpenError, Options,
+    DataDirError, OpenError, Options,
     cron::{Cron, ScheduleError},
+    make_data_dir,
     queue::{Log, LogError},
 };
-use mesh::{client, cron, server::Server};
+use mesh::{client, clock::milliseconds, cron, server::Server};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -47,13 +44,8 @@ use self::{
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     /// The directory for its state cannot be made.
-    #[error("cannot make the data directory {}", path.display())]
-    DataDir {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    DataDir(#[from] DataDirError),
     /// The database cannot be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
@@ -77,10 +69,7 @@ pub async fn serve(
     listener: TcpListener,
     shutdown: CancellationToken,
 ) -> Result<(), ServeError> {
-    std::fs::create_dir_all(&config.data_dir).map_err(|source| ServeError::DataDir {
-        path: config.data_dir.clone(),
-        source,
-    })?;
+    make_data_dir(&config.data_dir)?;
     let options = Options {
         url: config.database_url(),
         variable: "SKYWAY_BOOKING_DATABASE_URL",
@@ -110,7 +99,7 @@ pub async fn serve(
         store.db().clone(),
         "booking",
         cron::replica(&listener),
-        milliseconds,
+        config.cron_clock.clone(),
         jobs(&config, &store, milliseconds),
     )?;
     let server = Server::new(config.server)
@@ -140,11 +129,4 @@ fn search(config: &Config) -> client::Config {
         Some(auth) => search.signed(auth.signer(config.server.name)),
         None => search,
     }
-}
-
-fn milliseconds() -> i64 {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

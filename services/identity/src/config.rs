@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use durable::cron::SharedClock;
 use mesh::seal::Key;
 
 /// Configuration of an identity replica.
@@ -34,6 +35,8 @@ pub struct Config {
     pub max_connections: u32,
     /// How often somebody may try to sign up or in.
     pub limits: Limits,
+    /// The time that jobs go by: the system's by default.
+    pub cron_clock: SharedClock,
     /// How it serves. Without `auth`, nobody is known and only public methods are open.
     pub server: mesh::server::Config,
 }
@@ -90,6 +93,7 @@ impl Config {
             key_rotation: Duration::from_hours(30 * 24),
             max_connections: 8,
             limits: Limits::default(),
+            cron_clock: SharedClock::default(),
             server: mesh::server::Config::new("identity"),
         }
     }

@@ -4,6 +4,7 @@
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use durable::cron::{Done, Job, JobError, audited};
+use mesh::audit::violations;
 
 use crate::{accounts::Accounts, grpc};
 
@@ -61,6 +62,6 @@ async fn purge_sessions(accounts: Arc<Accounts>) -> Done {
 }
 
 async fn run_audit(accounts: Arc<Accounts>) -> Done {
-    let checks = grpc::audit(&accounts).await.map_err(JobError::new)?;
-    audited(checks.iter().map(|check| (check.name, check.violations)))
+    let report = grpc::audit(&accounts).await.map_err(JobError::new)?;
+    audited(violations(&report))
 }

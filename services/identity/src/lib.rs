@@ -16,9 +16,8 @@ pub mod store;
 mod throttle;
 
 use std::{
-    path::PathBuf,
     sync::{Arc, atomic::Ordering},
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 use contracts::{
@@ -28,9 +27,14 @@ use contracts::{
         cron_service_server::CronServiceServer,
     },
 };
-use durable::cron::{Cron, ScheduleError};
+use durable::{
+    DataDirError,
+    cron::{Cron, ScheduleError},
+    make_data_dir,
+};
 use governor::clock::DefaultClock;
 use mesh::{
+    clock::milliseconds,
     cron,
     key_file::{KeyFileError, load_or_create},
     server::Server,
@@ -56,13 +60,8 @@ pub use self::{
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     /// The directory for its state cannot be made.
-    #[error("cannot make the data directory {}", path.display())]
-    DataDir {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    DataDir(#[from] DataDirError),
     /// The database cannot be opened.
     #[error(transparent)]
     Database(#[from] durable::OpenError),
@@ -108,7 +107,7 @@ pub async fn serve(
         accounts.store.db().clone(),
         "identity",
         cron::replica(&listener),
-        now,
+        config.cron_clock.clone(),
         jobs::jobs(&accounts),
     )?;
     let server = Server::new(server)
@@ -131,10 +130,7 @@ async fn open(config: &Config) -> Result<Accounts, ServeError> {
     if admin.is_some_and(|admin| !acceptable(&admin.email, &admin.password)) {
         return Err(ServeError::Admin);
     }
-    std::fs::create_dir_all(&config.data_dir).map_err(|source| ServeError::DataDir {
-        path: config.data_dir.clone(),
-        source,
-    })?;
+    make_data_dir(&config.data_dir)?;
     let secret = match &config.key {
         Some(key) => key.clone(),
         None => load_or_create(&config.data_dir.join("identity.key"))?,
@@ -147,12 +143,12 @@ async fn open(config: &Config) -> Result<Accounts, ServeError> {
     let start = |error: &dyn std::error::Error| ServeError::Start(error.to_string());
     let accounts = Accounts {
         hasher: Hasher::new().await.map_err(|error| start(&error))?,
-        ring: Arc::new(Ring::open(secret, store.clone(), policy, now).await?),
+        ring: Arc::new(Ring::open(secret, store.clone(), policy, milliseconds).await?),
         store,
         throttle: Throttle::new(config.limits, DefaultClock::default()),
         access_life: millis(config.access_ttl),
         refresh_life: millis(config.refresh_ttl),
-        clock: now,
+        clock: milliseconds,
     };
     if let Some(admin) = admin {
         let made = accounts.ensure_admin(&admin.email, &admin.password).await;
@@ -161,11 +157,6 @@ async fn open(config: &Config) -> Result<Accounts, ServeError> {
         }
     }
     Ok(accounts)
-}
-
-/// Unix time in milliseconds.
-fn now() -> i64 {
-    millis(SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default())
 }
 
 fn millis(duration: Duration) -> i64 {

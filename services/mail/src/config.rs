@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use durable::cron::SharedClock;
 use mesh::client::Endpoints;
 
 use crate::domain::retry::Schedule;
@@ -35,6 +36,8 @@ pub struct Config {
     pub domain_concurrency: usize,
     /// When mails that were not accepted are tried again: 8 tries, 1 s to 5 min apart.
     pub retry: Schedule,
+    /// The time that jobs go by: the system's by default.
+    pub cron_clock: SharedClock,
     /// How it serves, and by whom it is called.
     pub server: mesh::server::Config,
 }
@@ -57,6 +60,7 @@ impl Config {
             concurrency: 32,
             domain_concurrency: 16,
             retry: Schedule::default(),
+            cron_clock: SharedClock::default(),
             server: mesh::server::Config::new("mail"),
         }
     }

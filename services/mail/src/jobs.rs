@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use durable::cron::{Done, Job, JobError, audited};
+use mesh::audit::violations;
 
 use crate::{domain::ports::Mails, grpc::Audit};
 
@@ -56,6 +57,6 @@ async fn purge(mails: Arc<impl Mails>, clock: fn() -> i64) -> Done {
 }
 
 async fn run_audit(audit: Audit<impl Mails>) -> Done {
-    let checks = audit.run().await.map_err(JobError::new)?;
-    audited(checks.iter().map(|check| (check.name, check.violations)))
+    let report = audit.run().await.map_err(JobError::new)?;
+    audited(violations(&report))
 }

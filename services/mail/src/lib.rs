@@ -15,11 +15,7 @@ pub mod render;
 pub mod sender;
 pub mod store;
 
-use std::{
-    path::PathBuf,
-    sync::Arc,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::sync::Arc;
 
 use contracts::{
     mail::v1::{MAIL_SERVICE, mail_service_server::MailServiceServer},
@@ -29,11 +25,12 @@ use contracts::{
     },
 };
 use durable::{
-    OpenError, Options,
+    DataDirError, OpenError, Options,
     cron::{Cron, ScheduleError},
+    make_data_dir,
     queue::{OpenQueueError, Queue},
 };
-use mesh::{client, cron, server::Server};
+use mesh::{client, clock::milliseconds, cron, server::Server};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -53,13 +50,8 @@ pub const TOPIC: &str = "mail";
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     /// The directory for its state cannot be made.
-    #[error("cannot make the data directory {}", path.display())]
-    DataDir {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    DataDir(#[from] DataDirError),
     /// The database cannot be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
@@ -89,10 +81,7 @@ pub async fn serve(
     listener: TcpListener,
     shutdown: CancellationToken,
 ) -> Result<(), ServeError> {
-    std::fs::create_dir_all(&config.data_dir).map_err(|source| ServeError::DataDir {
-        path: config.data_dir.clone(),
-        source,
-    })?;
+    make_data_dir(&config.data_dir)?;
     let mails = Arc::new(
         Sql::open(&Options {
             url: config.database_url(),
@@ -108,7 +97,7 @@ pub async fn serve(
         mails.db().clone(),
         "mail",
         cron::replica(&listener),
-        milliseconds,
+        config.cron_clock.clone(),
         jobs::jobs(&mails, milliseconds),
     )?;
     let grpc = Grpc {
@@ -188,11 +177,4 @@ fn consumer<Q: Queue>(
     };
     let ports = (queue, mails, sender, Search::connect(search));
     Ok(Consumer::new(ports, settings, edges, shutdown))
-}
-
-fn milliseconds() -> i64 {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

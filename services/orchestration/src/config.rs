@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use durable::cron::SharedClock;
 use mesh::{client::Endpoints, seal::Key};
 
 use crate::saga::Options;
@@ -27,6 +28,8 @@ pub struct Config {
     pub offer_key: Option<Key>,
     /// How patient sagas are.
     pub saga: Options,
+    /// The time that jobs go by: the system's by default.
+    pub cron_clock: SharedClock,
     /// How it serves, and how it is known: calls to search, booking and mail are signed as `orchestration`.
     pub server: mesh::server::Config,
 }
@@ -45,6 +48,7 @@ impl Config {
             queue_url: None,
             offer_key: None,
             saga: Options::default(),
+            cron_clock: SharedClock::default(),
             server: mesh::server::Config::new("orchestration"),
         }
     }

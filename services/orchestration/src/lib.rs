@@ -12,11 +12,7 @@ mod relay;
 pub mod saga;
 pub mod store;
 
-use std::{
-    path::PathBuf,
-    sync::Arc,
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::{sync::Arc, time::Duration};
 
 use contracts::{
     booking::v1::BOOKING_SERVICE,
@@ -30,11 +26,13 @@ use contracts::{
     search::v1::SEARCH_SERVICE,
 };
 use durable::{
-    OpenError,
+    DataDirError, OpenError,
     cron::{Cron, ScheduleError},
+    make_data_dir,
 };
 use mesh::{
     client::{Channel, Endpoints},
+    clock::milliseconds,
     cron,
     key_file::{KeyFileError, load_or_create},
     server::Server,
@@ -60,13 +58,8 @@ const LAST_STEPS: Duration = Duration::from_secs(5);
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     /// The directory for its state cannot be made.
-    #[error("cannot make the data directory {}", path.display())]
-    DataDir {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    DataDir(#[from] DataDirError),
     /// The database cannot be opened.
     #[error(transparent)]
     Store(#[from] OpenError),
@@ -90,10 +83,7 @@ pub async fn serve(
     listener: TcpListener,
     shutdown: CancellationToken,
 ) -> Result<(), ServeError> {
-    std::fs::create_dir_all(&config.data_dir).map_err(|source| ServeError::DataDir {
-        path: config.data_dir.clone(),
-        source,
-    })?;
+    make_data_dir(&config.data_dir)?;
     let key = match &config.offer_key {
         Some(key) => key.clone(),
         None => load_or_create(&config.data_dir.join("offer.key"))?,
@@ -124,7 +114,7 @@ pub async fn serve(
         state.store.db.clone(),
         "orchestration",
         cron::replica(&listener),
-        milliseconds,
+        config.cron_clock.clone(),
         jobs::jobs(&state, milliseconds),
     )?;
     let server = server(config.server.clone(), &state, &cron);
@@ -176,11 +166,4 @@ fn edges() -> Edges {
         jitter: fastrand::f64,
         mail: grpc::encode,
     }
-}
-
-fn milliseconds() -> i64 {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

@@ -12,7 +12,9 @@ use durable::{
 use mesh::backoff::Backoff;
 use tokio_util::sync::CancellationToken;
 
-use crate::{clients::MailClient, milliseconds, store::MAIL};
+use mesh::clock::milliseconds;
+
+use crate::{clients::MailClient, store::MAIL};
 
 /// Variable that names the queue, for messages.
 const VARIABLE: &str = "SKYWAY_QUEUE_URL";

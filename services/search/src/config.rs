@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use durable::sqlite_url;
+use durable::{cron::SharedClock, sqlite_url};
 use mesh::{client::Endpoints, seal::Key};
 
 /// Configuration of a search replica.
@@ -22,6 +22,8 @@ pub struct Config {
     pub reconcile_schedule: &'static str,
     /// How often a replica looks whether a timetable has been imported; 1 s by default.
     pub timetable_poll: Duration,
+    /// The time that jobs go by: the system's by default.
+    pub cron_clock: SharedClock,
     /// How it serves.
     pub server: mesh::server::Config,
 }
@@ -38,6 +40,7 @@ impl Config {
             booking: None,
             reconcile_schedule: "0 0 * * * *",
             timetable_poll: Duration::from_secs(1),
+            cron_clock: SharedClock::default(),
             server: mesh::server::Config::new("search"),
         }
     }

@@ -13,19 +13,20 @@ mod reconcile;
 mod state;
 pub mod store;
 
-use std::{
-    path::PathBuf,
-    sync::Arc,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::{path::PathBuf, sync::Arc};
 
 use arc_swap::ArcSwap;
 use contracts::{
     operations::v1::{CRON_SERVICE, cron_service_server::CronServiceServer},
     search::v1::{SEARCH_SERVICE, search_service_server::SearchServiceServer},
 };
-use durable::cron::{Cron, ScheduleError};
+use durable::{
+    DataDirError,
+    cron::{Cron, ScheduleError},
+    make_data_dir,
+};
 use mesh::{
+    clock::seconds,
     cron,
     key_file::{KeyFileError, load_or_create},
     server::Server,
@@ -54,13 +55,8 @@ use self::{
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     /// The directory for its state cannot be made.
-    #[error("cannot make the data directory {}", path.display())]
-    DataDir {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    DataDir(#[from] DataDirError),
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -79,13 +75,8 @@ pub enum ServeError {
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
     /// The directory for the database cannot be made.
-    #[error("cannot make the data directory {}", path.display())]
-    DataDir {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    DataDir(#[from] DataDirError),
     /// A file is at fault.
     #[error(transparent)]
     Read(#[from] ReadError),
@@ -103,10 +94,7 @@ pub async fn serve(
     listener: TcpListener,
     shutdown: CancellationToken,
 ) -> Result<(), ServeError> {
-    make_data_dir(&config).map_err(|source| ServeError::DataDir {
-        path: config.data_dir.clone(),
-        source,
-    })?;
+    make_data_dir(&config.data_dir)?;
     let key = match &config.offer_key {
         Some(key) => key.clone(),
         None => load_or_create(&config.data_dir.join("offer.key"))?,
@@ -141,7 +129,13 @@ pub async fn serve(
         .clone()
         .map(|(client, seats)| reconcile::job(config.reconcile_schedule, client, seats, today));
     let replica = cron::replica(&listener);
-    let cron = Cron::new(store.db().clone(), "search", replica, milliseconds, jobs)?;
+    let cron = Cron::new(
+        store.db().clone(),
+        "search",
+        replica,
+        config.cron_clock.clone(),
+        jobs,
+    )?;
     let server = Server::new(config.server.clone())
         .add(
             SearchServiceServer::new(Grpc(Arc::clone(&state))),
@@ -177,10 +171,7 @@ pub async fn import(
     mut progress: impl FnMut(Progress),
 ) -> Result<Summary, ImportError> {
     let (patterns, summary) = import::read(files, options, &mut progress)?;
-    make_data_dir(config).map_err(|source| ImportError::DataDir {
-        path: config.data_dir.clone(),
-        source,
-    })?;
+    make_data_dir(&config.data_dir)?;
     let store = Store::open(&config.database_url()).await?;
     if options.merge {
         if config.seed_demo {
@@ -194,10 +185,6 @@ pub async fn import(
         store.timetable_replace(&patterns).await?;
     }
     Ok(summary)
-}
-
-fn make_data_dir(config: &Config) -> std::io::Result<()> {
-    std::fs::create_dir_all(&config.data_dir)
 }
 
 /// The timetable in the database, made first where there is none.
@@ -261,15 +248,4 @@ async fn index(patterns: Vec<Pattern>) -> Timetable {
 
 fn today() -> Day {
     Day::of(minute_of(seconds()), 0)
-}
-
-fn seconds() -> i64 {
-    milliseconds() / 1_000
-}
-
-fn milliseconds() -> i64 {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

@@ -24,7 +24,7 @@ const LEASE: Duration = Duration::from_secs(5);
 /// Attempts at one tick: a job that kills whoever runs it waits for the next tick then.
 const MOST_ATTEMPTS: i32 = 5;
 /// Runs that are told of a job.
-const RUNS_TOLD: u64 = 10;
+const RUNS_TOLD: usize = 10;
 
 /// The jobs of a service on one replica. Clones are the same.
 #[derive(Clone)]
@@ -144,21 +144,24 @@ impl Jobs for Cron {
     async fn list(&self) -> Result<Vec<JobStatus>, CronError> {
         let inner = &self.0;
         let now = inner.clock.now();
-        let mut told = Vec::with_capacity(inner.jobs.len());
-        for planned in &inner.jobs {
+        let names = inner.jobs.iter().map(|planned| planned.job.name).collect();
+        let runs = inner.store.runs(names).await;
+        let mut runs = runs.map_err(|error| unavailable(inner.service, &error))?;
+        let told = |planned: &Arc<Planned>| {
             let job = &planned.job;
-            let runs = inner.store.runs(job.name, RUNS_TOLD).await;
-            told.push(JobStatus {
+            let mut runs = runs.remove(job.name).unwrap_or_default();
+            runs.truncate(RUNS_TOLD);
+            JobStatus {
                 name: job.name.to_owned(),
                 service: inner.service.to_owned(),
                 description: job.description.to_owned(),
                 schedule: planned.schedule.expression().to_owned(),
                 time_zone: planned.schedule.zone().to_owned(),
                 next: planned.schedule.after(now),
-                runs: runs.map_err(|error| unavailable(job.name, &error))?,
-            });
-        }
-        Ok(told)
+                runs,
+            }
+        };
+        Ok(inner.jobs.iter().map(told).collect())
     }
 
     async fn run_now(&self, name: &str) -> Result<Run, CronError> {

@@ -29,7 +29,7 @@ pub type Done = Result<String, JobError>;
 ///
 /// # Errors
 /// Where a promise is broken.
-pub fn audited(checks: impl IntoIterator<Item = (&'static str, u64)>) -> Done {
+pub fn audited<'a>(checks: impl IntoIterator<Item = (&'a str, u64)>) -> Done {
     let (mut promises, mut broken) = (0, Vec::new());
     for (promise, violations) in checks {
         promises += 1;

@@ -20,9 +20,9 @@ mod store;
 mod table;
 
 pub use self::{
-    clock::Clock,
+    clock::{Clock, SharedClock},
     engine::Cron,
     job::{Done, Job, JobError, Overlap, audited},
     schedule::ScheduleError,
-    table::{create_tables, drop_tables},
+    table::Migration,
 };

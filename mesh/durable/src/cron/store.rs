@@ -2,10 +2,11 @@
 //!
 //! A run is named by its epoch and its owner: whatever it writes changes nothing once another run has begun.
 
+use std::collections::HashMap;
+
 use mesh::cron::{Outcome, Run};
 use sea_orm::{
-    ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-    Set, UpdateMany,
+    ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QueryOrder, Set, UpdateMany,
 };
 
 use super::table::{DETAIL, job, run};
@@ -170,24 +171,26 @@ impl Store {
         tx.commit().await
     }
 
-    /// The last runs of a job, the newest first.
-    pub(super) async fn runs(&self, name: &str, most: u64) -> Result<Vec<Run>, DbErr> {
+    /// The runs that are kept of jobs, by name, the newest first.
+    pub(super) async fn runs(&self, jobs: Vec<&str>) -> Result<HashMap<String, Vec<Run>>, DbErr> {
         let rows = run::Entity::find()
-            .filter(run::Column::Job.eq(name))
+            .filter(run::Column::Job.is_in(jobs))
             .order_by_desc(run::Column::Epoch)
-            .limit(most)
             .all(self.0.reader())
             .await?;
-        let run = |row: run::Model| Run {
-            tick: row.tick,
-            attempt: u32::try_from(row.attempt).unwrap_or_default(),
-            replica: row.replica,
-            start: row.started,
-            end: row.ended,
-            outcome: row.outcome.as_deref().and_then(Outcome::parse),
-            detail: row.detail,
-        };
-        Ok(rows.into_iter().map(run).collect())
+        let mut runs = HashMap::<String, Vec<Run>>::new();
+        for row in rows {
+            runs.entry(row.job).or_default().push(Run {
+                tick: row.tick,
+                attempt: u32::try_from(row.attempt).unwrap_or_default(),
+                replica: row.replica,
+                start: row.started,
+                end: row.ended,
+                outcome: row.outcome.as_deref().and_then(Outcome::parse),
+                detail: row.detail,
+            });
+        }
+        Ok(runs)
     }
 }
 

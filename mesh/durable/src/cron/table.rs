@@ -2,8 +2,9 @@
 
 use sea_orm::DbErr;
 use sea_orm_migration::{
-    SchemaManager,
-    sea_query::{ColumnDef, Index, Table},
+    MigrationName, MigrationTrait, SchemaManager,
+    async_trait::async_trait,
+    sea_query::{ColumnDef, Index, Table, TableCreateStatement},
 };
 
 /// Longest detail, in characters.
@@ -66,14 +67,42 @@ pub(super) mod run {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
-/// Makes the tables; a step of a service's migrations.
-///
-/// # Errors
-/// Where the database refuses.
-pub async fn create_tables(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
-    let text = |name: &'static str, length| ColumnDef::new(name).string_len(length).take();
-    let large = |name: &'static str| ColumnDef::new(name).big_integer().take();
-    let jobs = Table::create()
+/// The step of a service's migrations that makes the tables.
+#[derive(Debug)]
+pub struct Migration;
+
+impl MigrationName for Migration {
+    fn name(&self) -> &'static str {
+        "0002_cron"
+    }
+}
+
+#[async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        manager.create_table(jobs()).await?;
+        manager.create_table(runs()).await
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        for table in ["cron_runs", "cron_jobs"] {
+            let table = Table::drop().table(table).take();
+            manager.drop_table(table).await?;
+        }
+        Ok(())
+    }
+}
+
+fn text(name: &'static str, length: u32) -> ColumnDef {
+    ColumnDef::new(name).string_len(length).take()
+}
+
+fn large(name: &'static str) -> ColumnDef {
+    ColumnDef::new(name).big_integer().take()
+}
+
+fn jobs() -> TableCreateStatement {
+    Table::create()
         .table("cron_jobs")
         .col(text("name", 64).not_null().primary_key())
         .col(large("epoch").not_null())
@@ -82,9 +111,11 @@ pub async fn create_tables(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .col(large("last_tick").not_null())
         .col(large("tick"))
         .col(ColumnDef::new("attempt").integer().not_null())
-        .take();
-    manager.create_table(jobs).await?;
-    let runs = Table::create()
+        .take()
+}
+
+fn runs() -> TableCreateStatement {
+    Table::create()
         .table("cron_runs")
         .col(text("job", 64).not_null())
         .col(large("epoch").not_null())
@@ -96,19 +127,5 @@ pub async fn create_tables(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .col(text("outcome", 16))
         .col(text("detail", u32::try_from(DETAIL).unwrap_or(u32::MAX)).not_null())
         .primary_key(Index::create().col("job").col("epoch"))
-        .take();
-    manager.create_table(runs).await
-}
-
-/// Takes the tables away; the way back of that step.
-///
-/// # Errors
-/// Where the database refuses.
-pub async fn drop_tables(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
-    for table in ["cron_runs", "cron_jobs"] {
-        manager
-            .drop_table(Table::drop().table(table).take())
-            .await?;
-    }
-    Ok(())
+        .take()
 }

@@ -7,7 +7,9 @@ use mesh::cron::Jobs as _;
 use sea_orm::{ConnectionTrait as _, Statement};
 use testing::each_database;
 
-use crate::support::{Gate, MIDNIGHT, Replica, StillClock, open};
+use testing::clock::StillClock;
+
+use crate::support::{Gate, MIDNIGHT, Replica, open};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn only_the_last_hundred_runs_are_kept_and_ten_are_told() {

@@ -10,7 +10,9 @@ use durable::cron::{Clock as _, Job};
 use mesh::cron::Outcome;
 use testing::each_database;
 
-use crate::support::{Gate, MIDNIGHT, Replica, StillClock, open};
+use testing::clock::StillClock;
+
+use crate::support::{Gate, MIDNIGHT, Replica, open};
 
 /// When each job has run.
 type Seen = Arc<Mutex<BTreeMap<&'static str, Vec<i64>>>>;

@@ -7,7 +7,9 @@ use mesh::cron::{CronError, Jobs as _, Outcome};
 use sea_orm::ConnectionTrait as _;
 use testing::each_database;
 
-use crate::support::{Gate, MIDNIGHT, Replica, StillClock, open, until};
+use testing::clock::StillClock;
+
+use crate::support::{Gate, MIDNIGHT, Replica, open, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ticks_that_pass_during_a_run_are_skipped_or_made_up_for_once() {

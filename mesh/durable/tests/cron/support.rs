@@ -1,21 +1,14 @@
-//! A clock that stands still until it is advanced, and replicas that go by it.
+//! Replicas that go by a clock that stands still.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use durable::{
     Db, Options,
-    cron::{self, Clock, Cron, Done, Job},
+    cron::{self, Cron, Done, Job},
 };
-use futures_util::future::BoxFuture;
 use mesh::cron::{Jobs, Run};
-use sea_orm::DbErr;
-use sea_orm_migration::{
-    MigrationName, MigrationTrait, MigratorTrait, SchemaManager, async_trait::async_trait,
-};
+use sea_orm_migration::{MigrationTrait, MigratorTrait, async_trait::async_trait};
+use testing::clock::StillClock;
 use tokio::{
     sync::{Semaphore, watch},
     task::JoinHandle,
@@ -33,26 +26,7 @@ struct Migrator;
 #[async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(Tables)]
-    }
-}
-
-struct Tables;
-
-impl MigrationName for Tables {
-    fn name(&self) -> &'static str {
-        "0001_cron"
-    }
-}
-
-#[async_trait]
-impl MigrationTrait for Tables {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        cron::create_tables(manager).await
-    }
-
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        cron::drop_tables(manager).await
+        vec![Box::new(cron::Migration)]
     }
 }
 
@@ -63,106 +37,6 @@ pub(crate) async fn open(url: &str) -> Db {
         max_connections: 8,
     };
     Db::open::<Migrator>(&options).await.unwrap()
-}
-
-/// Stands still until it is advanced, and knows who waits for it.
-#[derive(Clone)]
-pub(crate) struct StillClock(Arc<State>);
-
-struct State {
-    now: watch::Sender<i64>,
-    /// Until when each sleeper sleeps.
-    sleepers: watch::Sender<HashMap<u64, i64>>,
-    next: Mutex<u64>,
-}
-
-/// Somebody who sleeps, until dropped.
-struct Sleeper {
-    clock: Arc<State>,
-    number: u64,
-}
-
-impl Drop for Sleeper {
-    fn drop(&mut self) {
-        self.clock.sleepers.send_modify(|sleepers| {
-            sleepers.remove(&self.number);
-        });
-    }
-}
-
-impl Clock for StillClock {
-    fn now(&self) -> i64 {
-        *self.0.now.borrow()
-    }
-
-    fn sleep(&self, duration: Duration) -> BoxFuture<'_, ()> {
-        let until = self.now() + i64::try_from(duration.as_millis()).unwrap();
-        let number = {
-            let mut next = self.0.next.lock().unwrap();
-            *next += 1;
-            *next
-        };
-        self.0.sleepers.send_modify(|sleepers| {
-            sleepers.insert(number, until);
-        });
-        let sleeper = Sleeper {
-            clock: Arc::clone(&self.0),
-            number,
-        };
-        Box::pin(async move {
-            let mut now = sleeper.clock.now.subscribe();
-            now.wait_for(|now| *now >= until).await.unwrap();
-        })
-    }
-
-    fn jitter(&self) -> f64 {
-        1.0
-    }
-}
-
-impl StillClock {
-    pub(crate) fn at(now: i64) -> Self {
-        Self(Arc::new(State {
-            now: watch::Sender::new(now),
-            sleepers: watch::Sender::default(),
-            next: Mutex::default(),
-        }))
-    }
-
-    /// Waits until so many sleep and nobody is awake.
-    pub(crate) async fn quiet(&self, sleepers: usize) {
-        let now = self.now();
-        let mut changes = self.0.sleepers.subscribe();
-        let all =
-            changes.wait_for(|all| all.len() == sleepers && all.values().all(|until| *until > now));
-        timeout(PATIENCE, all).await.expect("rest in time").unwrap();
-    }
-
-    /// Does what wakes somebody, and waits until so many sleep again.
-    pub(crate) async fn after(&self, wake: impl FnOnce(), sleepers: usize) {
-        let before = *self.0.next.lock().unwrap();
-        wake();
-        let mut changes = self.0.sleepers.subscribe();
-        let woken = changes.wait_for(|all| all.keys().any(|number| *number > before));
-        timeout(PATIENCE, woken).await.expect("somebody").unwrap();
-        self.quiet(sleepers).await;
-    }
-
-    /// Goes on in steps, none before so many sleep again.
-    pub(crate) async fn advance(&self, by: Duration, step: Duration, sleepers: usize) {
-        let end = self.now() + i64::try_from(by.as_millis()).unwrap();
-        while self.now() < end {
-            let step = i64::try_from(step.as_millis()).unwrap();
-            self.0.now.send_modify(|now| *now = end.min(*now + step));
-            self.quiet(sleepers).await;
-        }
-    }
-
-    /// Steps of half a second.
-    pub(crate) async fn pass(&self, seconds: u64, sleepers: usize) {
-        let (by, step) = (Duration::from_secs(seconds), Duration::from_millis(500));
-        self.advance(by, step, sleepers).await;
-    }
 }
 
 /// Waits for what no clock tells.

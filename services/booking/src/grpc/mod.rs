@@ -124,7 +124,7 @@ impl<S: Store, F: Flights> BookingService for Grpc<S, F> {
     ) -> Result<Response<ListBookingsResponse>, Status> {
         let viewer = viewer(&request)?;
         let request = request.into_inner();
-        let size = page::size(request.page_size);
+        let size = mesh::page::size(request.page_size);
         let after = page::cursor(&request.page_token)?;
         // One more than wanted tells whether there is another page.
         let found = self

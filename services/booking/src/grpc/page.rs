@@ -9,19 +9,6 @@ use tonic::Status;
 
 use crate::domain::{booking::Booking, ports::Cursor};
 
-/// Items of a page where the request names none.
-const DEFAULT_SIZE: usize = 20;
-/// Most items of a page.
-const MOST: usize = 100;
-
-/// Items of a page.
-pub(super) fn size(wanted: i32) -> usize {
-    match usize::try_from(wanted) {
-        Ok(0) | Err(_) => DEFAULT_SIZE,
-        Ok(wanted) => wanted.min(MOST),
-    }
-}
-
 /// Asks for the page behind `last`.
 pub(super) fn token(last: &Booking) -> String {
     let mut bytes = last.created.to_be_bytes().to_vec();
@@ -72,10 +59,5 @@ mod tests {
             let message = "page_token: is not a next_page_token of this method";
             assert_eq!(refused.message(), message, "{text}");
         }
-    }
-
-    #[test]
-    fn page_sizes_have_a_default_and_an_end() {
-        assert_eq!([0, 1, 100, 101].map(size), [20, 1, 100, 100]);
     }
 }

@@ -5,16 +5,10 @@ mod trim_events;
 
 use std::{sync::Arc, time::Duration};
 
-use durable::cron::{Job, audited};
+use durable::cron::{Done, Job, JobError, audited};
+use mesh::audit::violations;
 
-use crate::{
-    Config,
-    domain::{
-        audit::Check,
-        ports::{Store, StoreError},
-    },
-    grpc::Audit,
-};
+use crate::{Config, domain::ports::Store, grpc::Audit};
 
 /// How long an audit may take: it looks at every row.
 const AUDIT_TIMEOUT: Duration = Duration::from_mins(5);
@@ -45,17 +39,14 @@ pub(crate) fn jobs<S: Store>(config: &Config, store: &Arc<S>, clock: fn() -> i64
             "audit-booking",
             "Checks booking's promises against all of its rows.",
             "0 0 * * * *",
-            move || {
-                let audit = audit.clone();
-                async move { verdict(audit.run().await) }
-            },
+            move || run_audit(audit.clone()),
         )
         .timeout(AUDIT_TIMEOUT)
         .jitter(AUDIT_JITTER),
     ]
 }
 
-fn verdict(checks: Result<Vec<Check>, StoreError>) -> durable::cron::Done {
-    let checks = checks.map_err(durable::cron::JobError::new)?;
-    audited(checks.iter().map(|check| (check.name, check.violations)))
+async fn run_audit(audit: Audit<impl Store>) -> Done {
+    let report = audit.run().await.map_err(JobError::new)?;
+    audited(violations(&report))
 }

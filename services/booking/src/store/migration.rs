@@ -10,7 +10,7 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(Bookings), Box::new(Cron)]
+        vec![Box::new(Bookings), Box::new(cron::Migration)]
     }
 }
 
@@ -112,24 +112,4 @@ fn bookings() -> TableCreateStatement {
         .col(large("updated"))
         .col(large("expires"))
         .take()
-}
-
-/// Who runs which job, and what came of it.
-struct Cron;
-
-impl MigrationName for Cron {
-    fn name(&self) -> &'static str {
-        "0002_cron"
-    }
-}
-
-#[async_trait::async_trait]
-impl MigrationTrait for Cron {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        cron::create_tables(manager).await
-    }
-
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        cron::drop_tables(manager).await
-    }
 }

@@ -11,21 +11,11 @@ use crate::{
     store::{Check, StoreError},
 };
 
-const SERVICE: &str = "identity";
-
 /// Checks every promise now, and lets the metrics tell of it.
-pub(crate) async fn audit(accounts: &Accounts) -> Result<Vec<Check>, StoreError> {
+pub(crate) async fn audit(accounts: &Accounts) -> Result<AuditReport, StoreError> {
     let checks = accounts.store.audit().await?;
-    for check in &checks {
-        for (gauge, value) in [
-            ("audit_rows", check.rows),
-            ("audit_violations", check.violations),
-        ] {
-            #[allow(clippy::cast_precision_loss)] // a figure for people
-            metrics::gauge!(gauge, "service" => SERVICE, "check" => check.name).set(value as f64);
-        }
-    }
-    Ok(checks)
+    let checks = checks.into_iter().map(check);
+    Ok(mesh::audit::report("identity", checks))
 }
 
 #[tonic::async_trait]
@@ -34,12 +24,8 @@ impl AuditService for Grpc {
         &self,
         _: Request<RunAuditRequest>,
     ) -> Result<Response<AuditReport>, Status> {
-        let checks = audit(&self.0).await;
-        let checks = checks.map_err(|error| store_failed(&error))?;
-        Ok(Response::new(AuditReport {
-            service: SERVICE.to_owned(),
-            checks: checks.into_iter().map(check).collect(),
-        }))
+        let report = audit(&self.0).await;
+        Ok(Response::new(report.map_err(|error| store_failed(&error))?))
     }
 }
 

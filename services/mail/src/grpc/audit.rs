@@ -3,12 +3,11 @@
 use std::sync::Arc;
 
 use contracts::operations::v1::{AuditReport, RunAuditRequest, audit_service_server::AuditService};
+use mesh::audit;
 use tonic::{Request, Response, Status};
 
 use super::{convert, error};
-use crate::domain::{audit::Check, error::StoreError, ports::Mails};
-
-const SERVICE: &str = "mail";
+use crate::domain::{error::StoreError, ports::Mails};
 
 /// Serves [`AuditService`].
 pub(crate) struct Audit<M> {
@@ -29,10 +28,10 @@ impl<M> Clone for Audit<M> {
 
 impl<M: Mails> Audit<M> {
     /// Checks every promise now, and lets the metrics tell of it.
-    pub(crate) async fn run(&self) -> Result<Vec<Check>, StoreError> {
+    pub(crate) async fn run(&self) -> Result<AuditReport, StoreError> {
         let checks = self.mails.audit((self.clock)()).await?;
-        checks.iter().for_each(publish);
-        Ok(checks)
+        let checks = checks.into_iter().map(convert::check);
+        Ok(audit::report("mail", checks))
     }
 }
 
@@ -42,23 +41,7 @@ impl<M: Mails> AuditService for Audit<M> {
         &self,
         _: Request<RunAuditRequest>,
     ) -> Result<Response<AuditReport>, Status> {
-        let checks = self.run().await.map_err(error::store)?;
-        Ok(Response::new(AuditReport {
-            service: SERVICE.to_owned(),
-            checks: checks.into_iter().map(convert::check).collect(),
-        }))
-    }
-}
-
-fn publish(check: &Check) {
-    for (gauge, value) in [
-        ("audit_rows", check.rows),
-        ("audit_violations", check.violations),
-    ] {
-        #[allow(clippy::cast_precision_loss)] // a figure for people
-        metrics::gauge!(gauge, "service" => SERVICE, "check" => check.name).set(value as f64);
-    }
-    if check.violations > 0 {
-        tracing::error!(check = check.name, violations = check.violations, examples = ?check.examples, "a promise is broken");
+        let report = self.run().await.map_err(error::store)?;
+        Ok(Response::new(report))
     }
 }

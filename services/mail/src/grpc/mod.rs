@@ -39,7 +39,7 @@ impl<M: Mails, Q: Queue> MailService for Grpc<M, Q> {
     ) -> Result<Response<ListMailsResponse>, Status> {
         let viewer = viewer(&request)?;
         let request = request.into_inner();
-        let size = page::size(request.page_size);
+        let size = mesh::page::size(request.page_size);
         let after = page::cursor(&request.page_token)?;
         // One more than wanted tells whether there is another page.
         let found = self.mails.mails(&viewer, after.as_ref(), size as u64 + 1);
@@ -74,7 +74,7 @@ impl<M: Mails, Q: Queue> MailService for Grpc<M, Q> {
         request: Request<ListDeadLettersRequest>,
     ) -> Result<Response<ListDeadLettersResponse>, Status> {
         let request = request.into_inner();
-        let size = page::size(request.page_size);
+        let size = mesh::page::size(request.page_size);
         let after = page::dead_cursor(&request.page_token)?;
         let found = self.queue.dead(after.as_deref(), size + 1).await;
         let mut letters = found.map_err(error::queue)?;

@@ -10,7 +10,7 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(Mails), Box::new(Cron)]
+        vec![Box::new(Mails), Box::new(cron::Migration)]
     }
 }
 
@@ -49,26 +49,6 @@ impl MigrationTrait for Mails {
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let table = Table::drop().table("mails").take();
         manager.drop_table(table).await
-    }
-}
-
-/// Who runs which job, and what came of it.
-struct Cron;
-
-impl MigrationName for Cron {
-    fn name(&self) -> &'static str {
-        "0002_cron"
-    }
-}
-
-#[async_trait::async_trait]
-impl MigrationTrait for Cron {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        cron::create_tables(manager).await
-    }
-
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        cron::drop_tables(manager).await
     }
 }
 

@@ -3,13 +3,11 @@
 use std::sync::Arc;
 
 use contracts::operations::v1::{AuditReport, RunAuditRequest, audit_service_server::AuditService};
+use mesh::audit;
 use tonic::{Request, Response, Status};
 
 use super::{State, convert};
-use crate::domain::audit::{AuditError, Check};
-
-/// Name of the service in its reports.
-const SERVICE: &str = "orchestration";
+use crate::domain::audit::AuditError;
 
 /// Serves [`AuditService`].
 #[derive(Clone)]
@@ -17,10 +15,10 @@ pub(crate) struct Audit(pub(crate) Arc<State>);
 
 impl Audit {
     /// Checks every promise now, and lets the metrics tell of it.
-    pub(crate) async fn run(&self) -> Result<Vec<Check>, AuditError> {
+    pub(crate) async fn run(&self) -> Result<AuditReport, AuditError> {
         let checks = self.0.trips.audit(&self.0.store).await?;
-        checks.iter().for_each(measure);
-        Ok(checks)
+        let checks = checks.into_iter().map(convert::check);
+        Ok(audit::report("orchestration", checks))
     }
 }
 
@@ -30,15 +28,6 @@ impl AuditService for Audit {
         &self,
         _: Request<RunAuditRequest>,
     ) -> Result<Response<AuditReport>, Status> {
-        let checks = self.run().await?;
-        Ok(Response::new(convert::report(SERVICE, checks)))
+        Ok(Response::new(self.run().await?))
     }
-}
-
-fn measure(check: &Check) {
-    let figure = |rows: u64| f64::from(u32::try_from(rows).unwrap_or(u32::MAX));
-    metrics::gauge!("audit_rows", "service" => SERVICE, "check" => check.name)
-        .set(figure(check.rows));
-    metrics::gauge!("audit_violations", "service" => SERVICE, "check" => check.name)
-        .set(figure(check.violations));
 }

@@ -4,7 +4,7 @@ use contracts::{
     booking::v1::BookingState,
     google::r#type::Money,
     mail::v1::Mail,
-    operations::v1::{AuditCheck, AuditReport},
+    operations::v1::AuditCheck,
     orchestration::v1::{self as message},
     search::v1::{Cabin as CabinMessage, Flight, OfferClaims},
 };
@@ -133,17 +133,13 @@ pub(super) fn overview(
     }
 }
 
-pub(super) fn report(service: &str, checks: Vec<Check>) -> AuditReport {
-    let check = |check: Check| AuditCheck {
+pub(super) fn check(check: Check) -> AuditCheck {
+    AuditCheck {
         name: check.name.to_owned(),
         promise: check.promise.to_owned(),
         rows: check.rows,
         violations: check.violations,
         examples: check.examples,
-    };
-    AuditReport {
-        service: service.to_owned(),
-        checks: checks.into_iter().map(check).collect(),
     }
 }
 

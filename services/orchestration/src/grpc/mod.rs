@@ -94,7 +94,7 @@ impl TripService for Grpc {
         };
         let request = request.get_ref();
         let after = page::open(&self.0.key, &request.page_token)?;
-        let size = page::size(request.page_size);
+        let size = mesh::page::size(request.page_size);
         let found = self
             .0
             .store

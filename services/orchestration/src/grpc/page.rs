@@ -9,20 +9,8 @@ use tonic::Status;
 
 use crate::domain::{ports::Place, trip::Trip};
 
-/// Items of a page where the request names none.
-const DEFAULT_SIZE: usize = 20;
-/// Most items of a page.
-const MOST: usize = 100;
 /// What a token is sealed for.
 const TRIPS: &str = "page.trips";
-
-/// Items of a page.
-pub(super) fn size(wanted: i32) -> usize {
-    match usize::try_from(wanted) {
-        Ok(0) | Err(_) => DEFAULT_SIZE,
-        Ok(wanted) => wanted.min(MOST),
-    }
-}
 
 /// Leads on after a trip.
 pub(super) fn seal(key: &Key, last: &Trip) -> String {
@@ -68,13 +56,5 @@ mod tests {
                 "page_token: is not a next_page_token of this method"
             );
         }
-    }
-
-    #[test]
-    fn page_sizes_have_a_default_and_an_end() {
-        assert_eq!(
-            [0, 1, 20, 100, 101, i32::MAX].map(size),
-            [20, 1, 20, 100, 100, 100]
-        );
     }
 }

@@ -5,6 +5,7 @@ pub(crate) mod departure_reminders;
 use std::{sync::Arc, time::Duration};
 
 use durable::cron::{Done, Job, JobError, audited};
+use mesh::audit::violations;
 
 use crate::grpc::{self, Audit, State};
 
@@ -64,6 +65,6 @@ async fn remind(state: Arc<State>, clock: fn() -> i64) -> Done {
 }
 
 async fn run_audit(audit: Audit) -> Done {
-    let checks = audit.run().await.map_err(JobError::new)?;
-    audited(checks.iter().map(|check| (check.name, check.violations)))
+    let report = audit.run().await.map_err(JobError::new)?;
+    audited(violations(&report))
 }

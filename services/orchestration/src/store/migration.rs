@@ -9,7 +9,7 @@ pub(super) struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(Trips), Box::new(Cron)]
+        vec![Box::new(Trips), Box::new(cron::Migration)]
     }
 }
 
@@ -162,25 +162,5 @@ impl MigrationTrait for Trips {
                 .await?;
         }
         Ok(())
-    }
-}
-
-/// Who runs which job, and what came of it.
-struct Cron;
-
-impl MigrationName for Cron {
-    fn name(&self) -> &'static str {
-        "0002_cron"
-    }
-}
-
-#[async_trait::async_trait]
-impl MigrationTrait for Cron {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        cron::create_tables(manager).await
-    }
-
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        cron::drop_tables(manager).await
     }
 }

@@ -44,7 +44,7 @@ impl SearchService for Grpc {
         request: Request<ListAirportsRequest>,
     ) -> Result<Response<ListAirportsResponse>, Status> {
         let request = request.into_inner();
-        let size = page::size(request.page_size);
+        let size = mesh::page::size(request.page_size);
         let fingerprint = page::fingerprint(&ListAirportsRequest {
             page_size: 0,
             page_token: String::new(),
@@ -80,7 +80,7 @@ impl SearchService for Grpc {
         let mut request = request.into_inner();
         let (timetable, now) = (self.0.timetable.load(), (self.0.clock)());
         let query = request::query(&request, &timetable, minute_of(now))?;
-        let size = page::size(request.page_size);
+        let size = mesh::page::size(request.page_size);
         request.origin.make_ascii_uppercase();
         request.destination.make_ascii_uppercase();
         let token = std::mem::take(&mut request.page_token);

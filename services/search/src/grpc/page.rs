@@ -10,21 +10,8 @@ use tonic::Status;
 
 use crate::domain::{airport::AirportId, flight_id::FlightId, itinerary::Key, typeahead::Rank};
 
-/// Items of a page where the request names none.
-const DEFAULT_SIZE: usize = 20;
-/// Most items of a page.
-const MOST: usize = 100;
-
 const ITINERARIES: &str = "page.itineraries";
 const AIRPORTS: &str = "page.airports";
-
-/// Items of a page.
-pub(super) fn size(wanted: i32) -> usize {
-    match usize::try_from(wanted) {
-        Ok(0) | Err(_) => DEFAULT_SIZE,
-        Ok(wanted) => wanted.min(MOST),
-    }
-}
 
 /// Tells requests apart: FNV-1a of a request, which must not have its page fields set.
 pub(super) fn fingerprint(request: &impl Message) -> u64 {
@@ -211,13 +198,5 @@ mod tests {
                 "page_token: is not a next_page_token of this method"
             );
         }
-    }
-
-    #[test]
-    fn page_sizes_have_a_default_and_an_end() {
-        assert_eq!(
-            [0, 1, 20, 100, 101, i32::MAX].map(size),
-            [20, 1, 20, 100, 100, 100]
-        );
     }
 }

@@ -9,7 +9,7 @@ pub(super) struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(Patterns), Box::new(Cron)]
+        vec![Box::new(Patterns), Box::new(cron::Migration)]
     }
 }
 
@@ -76,25 +76,5 @@ impl MigrationTrait for Patterns {
         manager
             .drop_table(Table::drop().table("timetable").take())
             .await
-    }
-}
-
-/// Who runs which job, and what came of it.
-struct Cron;
-
-impl MigrationName for Cron {
-    fn name(&self) -> &'static str {
-        "0002_cron"
-    }
-}
-
-#[async_trait::async_trait]
-impl MigrationTrait for Cron {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        cron::create_tables(manager).await
-    }
-
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        cron::drop_tables(manager).await
     }
 }

@@ -1,0 +1,20 @@
+//! The time of day, read at the edges and passed inwards.
+
+use std::time::{Duration, SystemTime};
+
+/// Seconds since the Unix epoch.
+#[must_use]
+pub fn seconds() -> i64 {
+    i64::try_from(since_epoch().as_secs()).unwrap_or(i64::MAX)
+}
+
+/// Milliseconds since the Unix epoch.
+#[must_use]
+pub fn milliseconds() -> i64 {
+    i64::try_from(since_epoch().as_millis()).unwrap_or(i64::MAX)
+}
+
+/// A clock that stands before the epoch reads as the epoch.
+fn since_epoch() -> Duration {
+    SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default()
+}
