@@ -104,6 +104,7 @@ pub async fn serve(
         mails: Arc::clone(&mails),
         queue,
         rate: config.rate,
+        clock: milliseconds,
     };
     let audit = Audit {
         mails,

@@ -121,7 +121,11 @@ impl<Q: Queue, M: Mails, S: Sender, F: Flights> Consumer<Q, M, S, F> {
                 return Ok(Outcome::Dead(mail.last_error.clone()));
             }
             // It was redriven: that is the only way for a dead one to be delivered for the first time.
-            State::Dead => self.mails.revive(&mail.id, (self.edges.clock)()).await?,
+            // Whoever redrove it has died before that was recorded, or is about to record it.
+            State::Dead => {
+                let now = (self.edges.clock)();
+                self.mails.revive(&mail.id, mail.updated, now).await?;
+            }
             State::Queued | State::Sending if delivery.attempt > MOST_DELIVERIES => {
                 let reason =
                     format!("{MOST_DELIVERIES} replicas have taken it and did not finish it");

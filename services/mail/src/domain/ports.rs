@@ -47,8 +47,14 @@ pub trait Mails: Send + Sync + 'static {
         now: i64,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// One that was given up is QUEUED again, its attempts counted anew.
-    fn revive(&self, id: &str, now: i64) -> impl Future<Output = Result<(), StoreError>> + Send;
+    /// One that was given up at `died` is QUEUED again, its attempts counted anew. Nothing happens where that is no
+    /// longer so: it may have been tried, and given up once more, meanwhile.
+    fn revive(
+        &self,
+        id: &str,
+        died: i64,
+        now: i64,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// One that the viewer may see.
     fn mail(

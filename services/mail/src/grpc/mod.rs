@@ -29,6 +29,8 @@ pub(crate) struct Grpc<M, Q> {
     pub(crate) queue: Q,
     /// Mails that may leave per second.
     pub(crate) rate: f64,
+    /// Unix milliseconds.
+    pub(crate) clock: fn() -> i64,
 }
 
 #[tonic::async_trait]
@@ -92,11 +94,20 @@ impl<M: Mails, Q: Queue> MailService for Grpc<M, Q> {
         request: Request<RedriveDeadLetterRequest>,
     ) -> Result<Response<RedriveDeadLetterResponse>, Status> {
         let id = request.into_inner().id;
-        if self.queue.redrive(&id).await.map_err(error::queue)? {
-            Ok(Response::new(RedriveDeadLetterResponse {}))
-        } else {
-            Err(error::dead_letter_not_found(&id))
+        // Read before: whoever takes it at once may have given it up once more before this goes on.
+        let mail = self.mails.mail(&Viewer::Everybody, &id).await;
+        let mail = mail.map_err(error::store)?;
+        if !self.queue.redrive(&id).await.map_err(error::queue)? {
+            return Err(error::dead_letter_not_found(&id));
         }
+        // The queue comes first. Where this ends here, the mail is queued and reads DEAD, which whoever takes it puts
+        // right; the other way round it would read QUEUED, and nobody would ever take it.
+        if let Some(mail) = mail {
+            let now = (self.clock)();
+            // What fails here has been logged, and does not undo the redriving.
+            let _ = self.mails.revive(&id, mail.updated, now).await;
+        }
+        Ok(Response::new(RedriveDeadLetterResponse {}))
     }
 
     async fn list_trip_mails(
@@ -128,4 +139,84 @@ fn viewer<T>(request: &Request<T>) -> Result<Viewer, Status> {
         Caller::User(user) if !user.admin => Viewer::User(user.id.clone()),
         Caller::User(_) | Caller::Service(_) => Viewer::Everybody,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use durable::{
+        Options,
+        queue::{NewMessage, Queue as _},
+    };
+    use tonic::Code;
+
+    use super::*;
+    use crate::{
+        domain::mail::{Kind, NewMail, State},
+        store::Sql,
+    };
+
+    const MAIL: &str = "t-1-confirmed";
+
+    #[tokio::test]
+    async fn a_mail_that_is_redriven_is_queued_before_anybody_takes_it() {
+        let (records, messages) = (testing::sqlite(), testing::sqlite());
+        let queue = durable::queue::open(&messages.url, crate::TOPIC, "TEST_QUEUE_URL").await;
+        let grpc = Grpc {
+            mails: Arc::new(store(&records.url).await),
+            queue: queue.unwrap(),
+            rate: 1.0,
+            clock: || 30,
+        };
+        let order = NewMessage {
+            id: MAIL.to_owned(),
+            payload: Vec::new(),
+            trace_parent: None,
+            enqueued: 1,
+        };
+        grpc.queue.publish(&[order]).await.unwrap();
+        let taken = grpc.queue.take("a", 1, Duration::from_mins(1)).await;
+        grpc.queue.bury(&taken.unwrap()[0], "550").await.unwrap();
+        let redrive = async || {
+            let id = MAIL.to_owned();
+            let request = Request::new(RedriveDeadLetterRequest { id });
+            grpc.redrive_dead_letter(request).await
+        };
+        redrive().await.unwrap();
+        // Twice is as once: there is no such dead letter any more.
+        assert_eq!(redrive().await.unwrap_err().code(), Code::NotFound);
+        let mail = grpc.mails.mail(&Viewer::Everybody, MAIL).await;
+        let mail = mail.unwrap().unwrap();
+        assert_eq!(
+            (mail.state, mail.attempts, mail.updated),
+            (State::Queued, 0, 30)
+        );
+        let depth = grpc.queue.depth().await.unwrap();
+        assert_eq!((depth.waiting, depth.dead), (1, 0));
+    }
+
+    /// A record in which the mail was given up after one attempt.
+    async fn store(url: &str) -> Sql {
+        let options = Options {
+            url: url.to_owned(),
+            variable: "TEST_DATABASE_URL",
+            max_connections: 2,
+        };
+        let store = Sql::open(&options).await.unwrap();
+        let mail = NewMail {
+            id: MAIL.to_owned(),
+            kind: Some(Kind::TripConfirmed),
+            trip: "t-1".to_owned(),
+            user: "ada".to_owned(),
+            recipient: "ada@example.com".to_owned(),
+            subject: "Your trip is booked: K7QXPL".to_owned(),
+            created: 1,
+            trace: None,
+        };
+        store.record(&[mail], 10).await.unwrap();
+        store.claim(MAIL, "o", 10, 50).await.unwrap();
+        store.dead(MAIL, "550", 20).await.unwrap();
+        store
+    }
 }

@@ -217,10 +217,11 @@ impl Mails for Sql {
         self.update("mail.dead", update).await
     }
 
-    async fn revive(&self, id: &str, now: i64) -> Result<(), StoreError> {
+    async fn revive(&self, id: &str, died: i64, now: i64) -> Result<(), StoreError> {
         let update = become_state(id, State::Queued, now)
             .col_expr(Column::Attempts, Expr::value(0))
-            .filter(Column::State.eq(State::Dead.as_str()));
+            .filter(Column::State.eq(State::Dead.as_str()))
+            .filter(Column::Updated.eq(died));
         self.update("mail.revive", update).await
     }
 

@@ -3,10 +3,10 @@
 use std::{sync::atomic::Ordering, time::Duration};
 
 use contracts::mail::v1::{MailKind, MailState, RedriveDeadLetterRequest};
-use durable::queue::Queue;
+use durable::queue::{DeadLetter, Queue};
 use testing::smtp::{Mails, Misbehaviour};
 
-use crate::support::{World, by, confirmed, eventually, message, message_id, to};
+use crate::support::{Replica, World, by, confirmed, eventually, message, message_id, to};
 
 #[tokio::test]
 async fn a_mail_leaves_once_with_all_that_it_needs() {
@@ -106,21 +106,8 @@ async fn the_eighth_failure_is_the_last() {
 #[tokio::test]
 async fn a_refusal_for_good_is_dead_at_once_and_can_be_redriven() {
     let world = World::start().await;
-    world
-        .sink
-        .script(Mails::To("nobody@"), Misbehaviour::Refuse(550));
     let replica = world.replica(|_| {}).await;
-    let order = to("t-1", "nobody@example.com");
-    world.queue.publish(&[order]).await.unwrap();
-    let mail = replica.wait_for("t-1-confirmed", MailState::Dead).await;
-    assert_eq!(mail.attempts, 1);
-    let letter = eventually("it is among the dead letters", async || {
-        world.queue.dead(None, 10).await.unwrap().pop()
-    })
-    .await;
-    assert_eq!(letter.id, "t-1-confirmed");
-    assert!(letter.reason.contains("550"), "{letter:?}");
-    world.sink.behave();
+    let letter = refused(&world, &replica).await;
     let redrive = RedriveDeadLetterRequest {
         id: letter.id.clone(),
     };
@@ -134,6 +121,35 @@ async fn a_refusal_for_good_is_dead_at_once_and_can_be_redriven() {
     let mail = replica.wait_for("t-1-confirmed", MailState::Sent).await;
     assert_eq!(mail.attempts, 1, "counted anew");
     assert_eq!(world.sink.counts()[&message_id("t-1")], 1);
+}
+
+#[tokio::test]
+async fn a_mail_is_sent_where_whoever_redrove_it_died_before_that_was_recorded() {
+    let world = World::start().await;
+    let replica = world.replica(|_| {}).await;
+    let letter = refused(&world, &replica).await;
+    assert!(world.queue.redrive(&letter.id).await.unwrap());
+    let mail = replica.wait_for("t-1-confirmed", MailState::Sent).await;
+    assert_eq!(mail.attempts, 1, "counted anew");
+    assert_eq!(world.sink.counts()[&message_id("t-1")], 1);
+}
+
+/// A mail that was refused for good, by a server that would take it now.
+async fn refused(world: &World, replica: &Replica) -> DeadLetter {
+    let nobody = Mails::To("nobody@");
+    world.sink.script(nobody, Misbehaviour::Refuse(550));
+    let order = to("t-1", "nobody@example.com");
+    world.queue.publish(&[order]).await.unwrap();
+    let mail = replica.wait_for("t-1-confirmed", MailState::Dead).await;
+    assert_eq!(mail.attempts, 1);
+    let letter = eventually("it is among the dead letters", async || {
+        world.queue.dead(None, 10).await.unwrap().pop()
+    })
+    .await;
+    assert_eq!(letter.id, "t-1-confirmed");
+    assert!(letter.reason.contains("550"), "{letter:?}");
+    world.sink.behave();
+    letter
 }
 
 #[tokio::test]

@@ -134,7 +134,7 @@ async fn what_was_accepted_stays_so() {
         store.sent("a", 80).await.unwrap();
         store.failed("a", "p", "451", 81).await.unwrap();
         store.dead("a", "550", 82).await.unwrap();
-        store.revive("a", 83).await.unwrap();
+        store.revive("a", 70, 83).await.unwrap();
         let mail = store.mail(&EVERYBODY, "a").await.unwrap().unwrap();
         assert_eq!(
             (mail.state, mail.sent, mail.updated),
@@ -147,7 +147,7 @@ async fn what_was_accepted_stays_so() {
         let mut settled = store.settled(&ids).await.unwrap();
         settled.sort();
         assert_eq!(settled, ["a", "b"]);
-        store.revive("b", 30).await.unwrap();
+        store.revive("b", 20, 30).await.unwrap();
         assert_eq!(
             store.claim("b", "q", 200, 300).await.unwrap(),
             granted(1, false)
@@ -156,6 +156,32 @@ async fn what_was_accepted_stays_so() {
         for check in store.audit(0).await.unwrap() {
             assert_eq!(check.violations, 0, "{check:?}");
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_mail_is_revived_once_for_each_time_that_it_was_given_up() {
+    each_database(async |url| {
+        let store = open(&url).await;
+        record(&store, &["a"]).await;
+        store.claim("a", "o", 20, 50).await.unwrap();
+        store.dead("a", "550", 30).await.unwrap();
+        // Two want it back, a replica that has taken it and whoever redrove it.
+        store.revive("a", 30, 40).await.unwrap();
+        store.revive("a", 30, 41).await.unwrap();
+        let mail = store.mail(&EVERYBODY, "a").await.unwrap().unwrap();
+        assert_eq!(
+            (mail.state, mail.attempts, mail.updated),
+            (State::Queued, 0, 40)
+        );
+        store.dead("a", "551", 50).await.unwrap();
+        // Whoever is as late as that would leave it QUEUED with nobody to take it.
+        store.revive("a", 30, 60).await.unwrap();
+        let mail = store.mail(&EVERYBODY, "a").await.unwrap().unwrap();
+        assert_eq!((mail.state, mail.last_error.as_str()), (State::Dead, "551"));
+        store.revive("a", 50, 70).await.unwrap();
+        assert_eq!(state(&store, "a").await, State::Queued);
     })
     .await;
 }
