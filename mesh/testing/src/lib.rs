@@ -1,5 +1,5 @@
 //! Real servers for tests: `PostgreSQL`, `MariaDB` and `SQLite`, a fresh database for each test, `Redis`, a
-//! mail server that misbehaves as it is told, and a clock that stands still.
+//! mail server that misbehaves as it is told, one that wants encryption and a password, and a clock that stands still.
 //!
 //! A test process starts each server once, when it is first asked for, on a port of its own and
 //! without a disk to wait for; the server ends with the process, however that ends.
@@ -10,11 +10,13 @@
 )]
 
 pub mod clock;
+mod mailbox;
 mod mariadb;
 mod postgres;
 mod redis;
 mod server;
 pub mod smtp;
+pub mod tls;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -23,6 +25,7 @@ use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
 pub use self::{
+    mailbox::Mailbox,
     mariadb::MariaDb,
     postgres::Postgres,
     redis::Redis,

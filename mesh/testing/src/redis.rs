@@ -6,10 +6,15 @@ use std::{
     time::Duration,
 };
 
-use crate::server::{Server, command, directory, free_port, program};
+use crate::{
+    server::{Server, command, directory, free_port, program},
+    tls::Authority,
+};
 
 /// Whom Debian's package makes.
 const USER: &str = "redis";
+/// How far above the plain port the encrypted one is: free as well.
+const TLS_ABOVE: u16 = 10;
 
 /// A server of our own, which can be killed and started again with what it has saved.
 #[derive(Debug)]
@@ -26,10 +31,34 @@ impl Redis {
         Self::start_with(&["--appendonly", "yes", "--appendfsync", "always"]).await
     }
 
+    /// Starts one that speaks TLS as well, with the authority's certificate for `localhost`.
+    pub async fn start_tls(authority: &Authority) -> Self {
+        let port = free_port();
+        let (certificate, key) = authority.server();
+        let files = [certificate, key, authority.certificate()];
+        let [certificate, key, authorities] = files.map(|file| file.display().to_string());
+        let settings = [
+            "--tls-port",
+            &(port + TLS_ABOVE).to_string(),
+            "--tls-cert-file",
+            &certificate,
+            "--tls-key-file",
+            &key,
+            "--tls-ca-cert-file",
+            &authorities,
+            "--tls-auth-clients",
+            "no",
+        ];
+        Self::start_at(port, &settings).await
+    }
+
     /// Starts one with these settings, for example `--maxmemory 10mb`.
     pub async fn start_with(settings: &[&str]) -> Self {
+        Self::start_at(free_port(), settings).await
+    }
+
+    async fn start_at(port: u16, settings: &[&str]) -> Self {
         let directory = directory(USER);
-        let port = free_port();
         let mut words = command(USER, &program("redis-server"));
         let place = [
             "--port".to_owned(),
@@ -54,6 +83,12 @@ impl Redis {
         format!("redis://127.0.0.1:{}", self.0.port)
     }
 
+    /// How services are told of it where it speaks TLS.
+    #[must_use]
+    pub fn tls_url(&self) -> String {
+        format!("rediss://localhost:{}", self.0.port + TLS_ABOVE)
+    }
+
     /// Where it listens on this machine.
     #[must_use]
     pub const fn port(&self) -> u16 {
@@ -68,8 +103,13 @@ impl Redis {
 
     /// Starts it again on its port and directory, and waits until it has loaded what it had saved.
     pub async fn start_again(&self) {
-        self.0.tell("start");
+        self.begin_again();
         self.wait(true).await;
+    }
+
+    /// Starts it again, and does not wait for it.
+    pub fn begin_again(&self) {
+        self.0.tell("start");
     }
 
     async fn wait(&self, running: bool) {

@@ -115,6 +115,11 @@ async fn dial_queue(config: &Config) -> Answer {
         return (format!("{variable} {url}"), answer);
     };
     let answer = async {
+        if url.starts_with("rediss:") {
+            // It says nothing before TLS.
+            durable::queue::dial(&url, variable).await?;
+            return Ok("answers".to_owned());
+        }
         let said = converse(&url, "PING\r\n").await?;
         // Whoever wants a password is there; whether ours is good is its users' to say.
         let known = said.starts_with("+PONG") || said.starts_with("-NOAUTH");
@@ -280,17 +285,19 @@ mod tests {
 
     #[tokio::test]
     async fn a_queue_answers_a_ping_and_its_password_is_not_shown() {
-        for (line, good) in [
-            ("+PONG\r\n", true),
-            ("-NOAUTH Authentication required.\r\n", true),
-            ("HTTP/1.1 400 Bad Request\r\n", false),
+        for (scheme, line, good) in [
+            ("redis", "+PONG\r\n", true),
+            ("redis", "-NOAUTH Authentication required.\r\n", true),
+            ("redis", "HTTP/1.1 400 Bad Request\r\n", false),
+            // It would have to say so by TLS.
+            ("rediss", "+PONG\r\n", false),
         ] {
-            let url = says("redis", line).await.replace("//", "//:s3cret@");
+            let url = says(scheme, line).await.replace("//", "//:s3cret@");
             let environment = [("REDIS_URL".to_owned(), url)];
             let loaded = crate::config::load(None, environment.into_iter(), vec![]).unwrap();
             let (name, answer) = dial_queue(&loaded.config).await;
             assert!(
-                name.starts_with("REDIS_URL redis://:***@127.0.0.1:"),
+                name.starts_with(&format!("REDIS_URL {scheme}://:***@127.0.0.1:")),
                 "{name}"
             );
             assert_eq!(answer.is_ok(), good, "{line}: {answer:?}");

@@ -307,7 +307,7 @@ mod tests {
             ("SKYWAY_IDENTITY_ADMIN_PASSWORD", "s3cret"),
             ("SKYWAY_IDENTITY_KEY", &key),
             ("SKYWAY_MESH_KEY", &key),
-            ("REDIS_URL", "redis://:s3cret@cache:6379/1"),
+            ("REDIS_URL", "rediss://:s3cret@cache:6379/1"),
             ("SMTP_URL", "smtps://ada:s3cret@mail"),
             ("SKYWAY_MAIL_DATABASE_URL", "mysql://ada:s3cret@db/mail"),
             ("SKYWAY_PASSWORD", "s3cret"),
@@ -347,7 +347,7 @@ mod tests {
             (
                 "",
                 &[("REDIS_URL", "cache:6379")],
-                "REDIS_URL: not the URL of a queue; write redis://user:password@host:6379",
+                "REDIS_URL: not the URL of a queue; write redis://user:password@host:6379, or rediss:// for TLS",
             ),
             (
                 "",

@@ -38,8 +38,9 @@ impl UrlKind for Database {
 }
 
 impl UrlKind for Queue {
-    const SCHEMES: &'static [&'static str] = &["redis://"];
-    const WRONG: &'static str = "not the URL of a queue; write redis://user:password@host:6379";
+    const SCHEMES: &'static [&'static str] = &["redis://", "rediss://"];
+    const WRONG: &'static str =
+        "not the URL of a queue; write redis://user:password@host:6379, or rediss:// for TLS";
 }
 
 impl UrlKind for MailServer {
@@ -171,6 +172,7 @@ mod tests {
                 "sqlite:///var/lib/skyway/search.db",
             ),
             ("redis://:s3cret@cache", "redis://:***@cache"),
+            ("rediss://:s3cret@cache", "rediss://:***@cache"),
         ] {
             assert_eq!(masked(url), shown);
         }

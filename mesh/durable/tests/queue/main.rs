@@ -10,3 +10,4 @@ mod outages;
 mod rate;
 mod strangers;
 mod support;
+mod tls;

@@ -1,7 +1,8 @@
-//! Redis goes away, comes back, is wiped, is full.
+//! Redis goes away, comes back, is wiped, is full, has not loaded its data yet, is a replica for a while.
 
 use std::{
     collections::HashSet,
+    error::Error as _,
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
@@ -148,10 +149,14 @@ async fn a_full_redis_takes_nothing_more_but_can_be_emptied() {
         ..message(number)
     };
     let mut published = 0;
-    while queue.publish(&[large(published)]).await.is_ok() {
-        published += 1;
+    let error = loop {
+        match queue.publish(&[large(published)]).await {
+            Ok(()) => published += 1,
+            Err(error) => break error,
+        }
         assert!(published < 1_000, "it is never full");
-    }
+    };
+    says(&error, "OOM");
     // A message that was refused is not held.
     let refused = [message(published).id];
     assert_eq!(queue.missing(&refused).await.unwrap(), refused);
@@ -175,4 +180,112 @@ async fn a_redis_that_stays_away_is_an_error_in_time() {
     server.start_again().await;
     insist(async || queue.publish(&[message(1)]).await).await;
     assert_eq!(ids(&take(&queue, "a", 1).await), ["m-1"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_that_loads_its_data_is_waited_for_and_then_has_everything() {
+    // Slow enough that it loads until it is told to be quick, and looks at its clients between any two keys.
+    let settings = [
+        ["--key-load-delay", "100000"],
+        ["--loading-process-events-interval-bytes", "1024"],
+        ["--rdbcompression", "no"],
+    ];
+    let server = Redis::start_with(settings.as_flattened()).await;
+    let place = Place::new(server.url());
+    let queue = place.open(FOR_EVER).await;
+    queue.publish(&messages(0..5)).await.unwrap();
+    let taken = take(&queue, "a", 2).await;
+    let mut redis = place.redis().await;
+    for number in 0..600 {
+        let mut fill = redis::cmd("SET");
+        fill.arg(format!("filler-{number}")).arg(vec![0_u8; 2_048]);
+        fill.exec_async(&mut redis).await.unwrap();
+    }
+    redis::cmd("SAVE").exec_async(&mut redis).await.unwrap();
+    server.kill().await;
+    server.begin_again();
+    eventually("it loads", async || {
+        let said = ask(&server, &["PING"]).await;
+        said.is_err_and(|error| error.code() == Some("LOADING"))
+    })
+    .await;
+    // Longer than anybody is to wait for one call.
+    let error = queue.publish(&[message(5)]).await.unwrap_err();
+    says(&error, "loading");
+    let quick = ["CONFIG", "SET", "key-load-delay", "0"];
+    ask(&server, &quick).await.unwrap();
+    insist(async || queue.publish(&[message(5)]).await).await;
+    // What was taken is still its consumer's.
+    queue.settle(&taken).await.unwrap();
+    let rest = take(&queue, "b", 4).await;
+    assert_eq!(ids(&rest), ["m-2", "m-3", "m-4", "m-5"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_that_is_a_replica_takes_nothing_until_it_is_the_master_again() {
+    let settings = ["--repl-diskless-sync-delay", "0"];
+    let (server, other) = (
+        Redis::start_with(&settings).await,
+        Redis::start_with(&settings).await,
+    );
+    let place = Place::new(server.url());
+    let queue = place.open(FOR_EVER).await;
+    queue.publish(&messages(0..3)).await.unwrap();
+    let taken = take(&queue, "a", 1).await;
+    // As a fail-over does it: the other one has all that there is, and becomes the master.
+    follow(&other, &server).await;
+    lead(&other).await;
+    follow(&server, &other).await;
+    let publish = async || queue.publish(&[message(3)]).await;
+    says(&publish().await.unwrap_err(), "read only replica");
+    let take_more = queue.take("a", 1, Duration::ZERO).await;
+    says(&take_more.unwrap_err(), "read only replica");
+    let settled = queue.settle(&taken).await;
+    says(&settled.unwrap_err(), "read only replica");
+    lead(&server).await;
+    publish().await.unwrap();
+    queue.settle(&taken).await.unwrap();
+    assert_eq!(ids(&take(&queue, "a", 3).await), ["m-1", "m-2", "m-3"]);
+}
+
+/// Makes one a replica of the other, and waits until it has all that the other has.
+async fn follow(replica: &Redis, master: &Redis) {
+    let port = master.port().to_string();
+    ask(replica, &["REPLICAOF", "127.0.0.1", &port])
+        .await
+        .unwrap();
+    eventually("it is a replica", async || {
+        let known = ask(replica, &["INFO", "replication"]).await;
+        known.is_ok_and(|known| known.contains("master_link_status:up"))
+    })
+    .await;
+}
+
+/// Makes one a master.
+async fn lead(server: &Redis) {
+    ask(server, &["REPLICAOF", "NO", "ONE"]).await.unwrap();
+}
+
+/// Asks a server something, over a connection of our own.
+async fn ask(server: &Redis, words: &[&str]) -> redis::RedisResult<String> {
+    let client = redis::Client::open(server.url())?;
+    let mut connection = client.get_multiplexed_async_connection().await?;
+    let mut command = redis::cmd(words[0]);
+    command.arg(&words[1..]);
+    command.query_async(&mut connection).await
+}
+
+/// Waits until something holds.
+async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    let started = Instant::now();
+    while !holds().await {
+        assert!(started.elapsed() < PATIENCE, "{what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// The cause of an error names what is wrong.
+fn says(error: &QueueError, what: &str) {
+    let cause = error.source().unwrap().to_string();
+    assert!(cause.contains(what), "{cause}");
 }

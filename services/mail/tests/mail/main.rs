@@ -8,3 +8,4 @@ mod loss;
 mod serve;
 mod store;
 mod support;
+mod tls;
