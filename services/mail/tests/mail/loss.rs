@@ -31,9 +31,9 @@ fn assert_each_once(world: &World, trips: &[String]) {
 #[tokio::test(flavor = "multi_thread")]
 async fn two_replicas_together_hold_the_rate() {
     const MAILS: usize = 1_500;
-    const RATE: f64 = 250.0;
-    // Five sixths of it all. Both ends of a window may come late on a busy machine: by 100 ms, as the limit has it.
-    const WINDOW: Duration = Duration::from_secs(5);
+    const RATE: f64 = 100.0;
+    // A rate that the busiest machine keeps up with, and windows whose ends may come 200 ms late there.
+    const WINDOW: Duration = Duration::from_secs(10);
     const OFF: f64 = 0.02;
     let world = World::start().await;
     let trips = trips(MAILS);
