@@ -24,6 +24,7 @@ use mesh::{
 use testing::program;
 
 use crate::skyway::{MESH_KEY, Skyway, succeeded};
+use crate::spread;
 use crate::trips::Trips;
 
 /// Flights that holds are spread over.
@@ -91,10 +92,7 @@ fn report(ratios: &mut [Vec<f64>; 3]) -> String {
         "| per second / pgbench's transactions | median | least | most | goal |\n| --- | --- | --- | --- | --- |\n",
     );
     for (ratios, (name, goal)) in ratios.iter_mut().zip(ROWS) {
-        ratios.sort_by(f64::total_cmp);
-        let (first, last) = (ratios.first(), ratios.last());
-        let [middle, lowest, highest] = [ratios.get(ratios.len() / 2), first, last]
-            .map(|ratio| ratio.copied().unwrap_or_default());
+        let [middle, lowest, highest] = spread(ratios);
         let goal = match goal {
             Some(goal) if middle >= goal => format!("{goal} met"),
             Some(goal) => format!("{goal} missed"),

@@ -12,7 +12,7 @@ use anyhow::{Context, Result, ensure};
 use testing::free_port;
 
 use crate::process::Process;
-use crate::{Setup, envoy, load};
+use crate::{Setup, envoy, load, spread};
 
 const REQUESTS: [load::Request; 3] = [
     load::Request {
@@ -192,26 +192,18 @@ fn report(cells: &[Cell]) -> String {
             .zip(&cell.ours)
             .map(|(e, o)| e / o)
             .collect();
-        let ratio = median(&mut ratios);
+        let [ratio, least, most] = spread(&mut ratios);
         let verdict = if ratio >= cell.goal { "met" } else { "missed" };
         // Writing into a string cannot fail.
         let _ = writeln!(
             text,
-            "| {} | {} | {:.0} | {:.0} | {ratio:.1} [{:.1} - {:.1}] | {:.1} | {verdict} |",
+            "| {} | {} | {:.0} | {:.0} | {ratio:.1} [{least:.1} - {most:.1}] | {:.1} | {verdict} |",
             cell.connections,
             cell.request,
-            median(&mut cell.ours.clone()),
-            median(&mut cell.envoys.clone()),
-            ratios.first().copied().unwrap_or(f64::NAN),
-            ratios.last().copied().unwrap_or(f64::NAN),
+            spread(&mut cell.ours.clone())[0],
+            spread(&mut cell.envoys.clone())[0],
             cell.goal,
         );
     }
     text
-}
-
-/// The middle value; sorts its argument.
-fn median(values: &mut [f64]) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }

@@ -12,6 +12,7 @@ use testing::{Redis, smtp::SmtpSink};
 
 use crate::process::Process;
 use crate::skyway::Skyway;
+use crate::spread;
 use crate::trips::Trips;
 
 /// Flights that trips are spread over.
@@ -50,7 +51,7 @@ pub(crate) fn run(out: &Path, skyway: &Path, rounds: usize) -> Result<()> {
     let runtime = tokio::runtime::Runtime::new()?;
     runtime.block_on(async {
         let mut bench = Box::pin(Bench::start(skyway)).await?;
-        let windows = bench.rate().await?;
+        let mut windows = bench.rate().await?;
         let mut ratios = vec![];
         for round in 0..=rounds {
             let [without, with] = bench.slowest(round % 2 == 0).await?;
@@ -60,22 +61,21 @@ pub(crate) fn run(out: &Path, skyway: &Path, rounds: usize) -> Result<()> {
                 ratios.push(ratio);
             }
         }
-        let report = report(&windows, &mut ratios);
+        let report = report(&mut windows, &mut ratios);
         std::fs::write(out.join("mail.md"), &report)?;
         println!("{report}");
         Ok(())
     })
 }
 
-fn report(windows: &[f64], ratios: &mut [f64]) -> String {
-    let mut windows = windows.to_vec();
-    let worst = windows
-        .iter()
-        .map(|window| (window - 1.0).abs())
-        .fold(0.0, f64::max);
-    let rate_met = if worst <= RATE_GOAL { "met" } else { "missed" };
-    let [rate, slowest, fastest] = middle(&mut windows);
-    let [ratio, least, most] = middle(ratios);
+fn report(windows: &mut [f64], ratios: &mut [f64]) -> String {
+    let [rate, slowest, fastest] = spread(windows);
+    let rate_met = if 1.0 - slowest <= RATE_GOAL && fastest - 1.0 <= RATE_GOAL {
+        "met"
+    } else {
+        "missed"
+    };
+    let [ratio, least, most] = spread(ratios);
     let slower_met = if ratio <= SLOWER_GOAL {
         "met"
     } else {
@@ -87,13 +87,6 @@ fn report(windows: &[f64], ratios: &mut [f64]) -> String {
          | p99 of a booking with mail / without | {ratio:.2} | {least:.2} | {most:.2} | {SLOWER_GOAL} {slower_met} |\n",
         WINDOW.as_secs()
     )
-}
-
-/// The median, the least and the greatest.
-fn middle(figures: &mut [f64]) -> [f64; 3] {
-    figures.sort_by(f64::total_cmp);
-    let (first, last) = (figures.first(), figures.last());
-    [figures.get(figures.len() / 2), first, last].map(|figure| figure.copied().unwrap_or_default())
 }
 
 impl Bench {
@@ -151,8 +144,7 @@ impl Bench {
         );
         let received = self.sink.received();
         let times = received.iter().map(|mail| mail.accepted);
-        let times: Vec<_> = times.filter(|time| *time > started).collect();
-        Ok(windows(&times))
+        Ok(windows(times.filter(|time| *time > started).collect()))
     }
 
     /// How long all but the slowest hundredth of the bookings take at most: without mail, and with it.
@@ -185,8 +177,7 @@ fn replicas(skyway: &Skyway) -> Result<Vec<Process>> {
 }
 
 /// Of each full window from the first mail on, how many came in it, divided by what the rate says.
-fn windows(times: &[Instant]) -> Vec<f64> {
-    let mut times = times.to_vec();
+fn windows(mut times: Vec<Instant>) -> Vec<f64> {
     times.sort();
     let (Some(first), Some(last)) = (times.first(), times.last()) else {
         return vec![];

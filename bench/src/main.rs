@@ -55,6 +55,13 @@ fn main() -> Result<()> {
     }
 }
 
+/// The median of some figures, the least and the greatest; they are sorted by it.
+fn spread(figures: &mut [f64]) -> [f64; 3] {
+    figures.sort_by(f64::total_cmp);
+    let (first, last) = (figures.first(), figures.last());
+    [figures.get(figures.len() / 2), first, last].map(|figure| figure.copied().unwrap_or(f64::NAN))
+}
+
 /// Counted rounds, 7 where nobody says otherwise.
 fn rounds(arguments: &[&str]) -> Result<usize> {
     let given = arguments.first().map_or(Ok(7), |rounds| rounds.parse());

@@ -16,6 +16,8 @@ use redis::aio::MultiplexedConnection;
 use testing::Redis;
 use tokio::task::JoinSet;
 
+use crate::spread;
+
 /// What the relay publishes and a mail service takes at once.
 const BATCH: usize = 100;
 /// Bytes of a message: a trip that was confirmed, with its flights.
@@ -60,9 +62,7 @@ pub(crate) fn run(out: &Path, rounds: usize) -> Result<()> {
 }
 
 fn report(ratios: &mut [f64]) -> String {
-    ratios.sort_by(f64::total_cmp);
-    let [middle, lowest, highest] = [ratios.get(ratios.len() / 2), ratios.first(), ratios.last()]
-        .map(|ratio| ratio.copied().unwrap_or_default());
+    let [middle, lowest, highest] = spread(ratios);
     let met = if middle >= GOAL { "met" } else { "missed" };
     format!(
         "| published, taken, settled / XADD, XREADGROUP, XACK | median | least | most | goal |\n| --- | --- | --- | --- | --- |\n| batches of {BATCH} | {middle:.2} | {lowest:.2} | {highest:.2} | {GOAL} {met} |\n"
