@@ -24,7 +24,7 @@ const LEASE: Duration = Duration::from_secs(5);
 /// Attempts at one tick: a job that kills whoever runs it waits for the next tick then.
 const MOST_ATTEMPTS: i32 = 5;
 /// Runs that are told of a job.
-const RUNS_TOLD: usize = 10;
+const RUNS_TOLD: i64 = 10;
 
 /// The jobs of a service on one replica. Clones are the same.
 #[derive(Clone)]
@@ -144,22 +144,17 @@ impl Jobs for Cron {
     async fn list(&self) -> Result<Vec<JobStatus>, CronError> {
         let inner = &self.0;
         let now = inner.clock.now();
-        let names = inner.jobs.iter().map(|planned| planned.job.name).collect();
-        let runs = inner.store.runs(names).await;
+        let names = inner.jobs.iter().map(|planned| planned.job.name);
+        let runs = inner.store.runs(names, RUNS_TOLD).await;
         let mut runs = runs.map_err(|error| unavailable(inner.service, &error))?;
-        let told = |planned: &Arc<Planned>| {
-            let job = &planned.job;
-            let mut runs = runs.remove(job.name).unwrap_or_default();
-            runs.truncate(RUNS_TOLD);
-            JobStatus {
-                name: job.name.to_owned(),
-                service: inner.service.to_owned(),
-                description: job.description.to_owned(),
-                schedule: planned.schedule.expression().to_owned(),
-                time_zone: planned.schedule.zone().to_owned(),
-                next: planned.schedule.after(now),
-                runs,
-            }
+        let told = |planned: &Arc<Planned>| JobStatus {
+            name: planned.job.name.to_owned(),
+            service: inner.service.to_owned(),
+            description: planned.job.description.to_owned(),
+            schedule: planned.schedule.expression().to_owned(),
+            time_zone: planned.schedule.zone().to_owned(),
+            next: planned.schedule.after(now),
+            runs: runs.remove(planned.job.name).unwrap_or_default(),
         };
         Ok(inner.jobs.iter().map(told).collect())
     }

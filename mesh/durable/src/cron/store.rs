@@ -6,7 +6,8 @@ use std::collections::HashMap;
 
 use mesh::cron::{Outcome, Run};
 use sea_orm::{
-    ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QueryOrder, Set, UpdateMany,
+    ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, ExprTrait, JoinType, QueryFilter,
+    QueryOrder, QuerySelect, Set, UpdateMany, sea_query::Expr,
 };
 
 use super::table::{DETAIL, job, run};
@@ -171,10 +172,24 @@ impl Store {
         tx.commit().await
     }
 
-    /// The runs that are kept of jobs, by name, the newest first.
-    pub(super) async fn runs(&self, jobs: Vec<&str>) -> Result<HashMap<String, Vec<Run>>, DbErr> {
+    /// The last runs of each of these jobs, the newest first.
+    pub(super) async fn runs(
+        &self,
+        names: impl IntoIterator<Item = &'static str>,
+        most: i64,
+    ) -> Result<HashMap<String, Vec<Run>>, DbErr> {
+        // Epochs have no gaps: whoever counts one up writes its run in the same transaction.
+        let oldest = Expr::col((job::Entity, job::Column::Epoch)).sub(most);
         let rows = run::Entity::find()
-            .filter(run::Column::Job.is_in(jobs))
+            .join(
+                JoinType::InnerJoin,
+                run::Entity::belongs_to(job::Entity)
+                    .from(run::Column::Job)
+                    .to(job::Column::Name)
+                    .into(),
+            )
+            .filter(run::Column::Job.is_in(names))
+            .filter(run::Column::Epoch.into_expr().gt(oldest))
             .order_by_desc(run::Column::Epoch)
             .all(self.0.reader())
             .await?;

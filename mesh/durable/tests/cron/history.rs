@@ -2,12 +2,10 @@
 
 use std::time::Duration;
 
-use durable::cron::{Clock as _, Cron};
-use mesh::cron::Jobs as _;
+use durable::cron::{Cron, Job};
+use mesh::cron::{JobStatus, Jobs as _};
 use sea_orm::{ConnectionTrait as _, Statement};
-use testing::each_database;
-
-use testing::clock::StillClock;
+use testing::{clock::StillClock, each_database};
 
 use crate::support::{Gate, MIDNIGHT, Replica, open};
 
@@ -16,7 +14,13 @@ async fn only_the_last_hundred_runs_are_kept_and_ten_are_told() {
     each_database(async |url| {
         let (db, clock, gate) = (open(&url).await, StillClock::at(MIDNIGHT), Gate::new(120));
         let job = gate.job("0 0 12 * * *").zone("America/New_York");
-        let cron = Cron::new(db.clone(), "test", "one", clock.clone(), [job]).unwrap();
+        let other = |name| {
+            Job::new(name, "Another one.", "0 0 12 * * *", async || {
+                Ok(String::new())
+            })
+        };
+        let jobs = [job, other("after"), other("never")];
+        let cron = Cron::new(db.clone(), "test", "one", clock.clone(), jobs).unwrap();
         for _ in 0..103 {
             cron.run_now("gated").await.unwrap();
         }
@@ -26,8 +30,20 @@ async fn only_the_last_hundred_runs_are_kept_and_ten_are_told() {
         ));
         let rows: i64 = rows.await.unwrap().unwrap().try_get("", "n").unwrap();
         assert_eq!(rows, 100);
-        let status = cron.list().await.unwrap().remove(0);
-        assert_eq!(status.runs.len(), 10);
+        clock
+            .advance(Duration::from_secs(1), Duration::from_secs(1), 0)
+            .await;
+        cron.run_now("gated").await.unwrap();
+        cron.run_now("after").await.unwrap();
+        let mut told = cron.list().await.unwrap();
+        let (status, runs) = (told.remove(1), |job: &JobStatus| job.runs.len());
+        assert_eq!((runs(&told[0]), runs(&status), runs(&told[1])), (1, 10, 0));
+        let starts: Vec<_> = status.runs.iter().map(|run| run.start).collect();
+        assert_eq!(
+            starts[..2],
+            [MIDNIGHT + 1_000, MIDNIGHT],
+            "the newest first"
+        );
         assert_eq!(
             (status.name.as_str(), status.service.as_str()),
             ("gated", "test")
@@ -35,7 +51,7 @@ async fn only_the_last_hundred_runs_are_kept_and_ten_are_told() {
         assert_eq!(status.schedule, "0 0 12 * * *");
         assert_eq!(status.time_zone, "America/New_York");
         // Noon in New York is 17:00 in winter.
-        assert_eq!(status.next, Some(clock.now() + 17 * 3_600_000));
+        assert_eq!(status.next, Some(MIDNIGHT + 17 * 3_600_000));
     })
     .await;
 }

@@ -8,9 +8,7 @@ use std::{
 
 use durable::cron::{Clock as _, Job};
 use mesh::cron::Outcome;
-use testing::each_database;
-
-use testing::clock::StillClock;
+use testing::{clock::StillClock, each_database};
 
 use crate::support::{Gate, MIDNIGHT, Replica, open};
 

@@ -5,9 +5,7 @@ use std::time::Duration;
 use durable::cron::{Cron, Job, JobError, Overlap, ScheduleError};
 use mesh::cron::{CronError, Jobs as _, Outcome};
 use sea_orm::ConnectionTrait as _;
-use testing::each_database;
-
-use testing::clock::StillClock;
+use testing::{clock::StillClock, each_database};
 
 use crate::support::{Gate, MIDNIGHT, Replica, open, until};
 
