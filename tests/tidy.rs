@@ -337,6 +337,22 @@ fn the_environment_is_read_in_one_place() {
 }
 
 #[test]
+fn the_time_of_day_is_read_in_one_place() {
+    let mut findings = vec![];
+    for source in sources(&[".rs"])
+        .iter()
+        .filter(|source| !source.is_test() && source.path != "mesh/src/clock.rs")
+    {
+        for (number, line) in source.lines() {
+            if line.contains("SystemTime::now") || line.contains("UNIX_EPOCH.elapsed") {
+                findings.push(format!("{}:{number}: ask mesh::clock", source.path));
+            }
+        }
+    }
+    check(&findings);
+}
+
+#[test]
 fn nothing_names_the_machine_it_was_written_on() {
     let mut findings = vec![];
     let homes = ["/root", "/home", "/Users"].map(|home| format!("{home}/"));

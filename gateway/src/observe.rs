@@ -9,11 +9,12 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::{Instant, SystemTime};
+use std::time::Instant;
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use http_body::{Frame, SizeHint};
+use mesh::clock;
 use metrics::{Gauge, Histogram};
 use pin_project_lite::pin_project;
 use tower::Service;
@@ -134,8 +135,7 @@ fn request_id<B>(request: &mut Request<B>) -> HeaderValue {
 
 /// A UUID of version 7. Nobody gains by guessing it, so it need not cost a call of the kernel.
 fn new_id() -> Uuid {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    let millis = u64::try_from(since.unwrap_or_default().as_millis()).unwrap_or_default();
+    let millis = u64::try_from(clock::since_epoch().as_millis()).unwrap_or_default();
     let mut random = [0; 10];
     fastrand::fill(&mut random);
     uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid()

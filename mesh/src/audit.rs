@@ -37,3 +37,33 @@ fn publish(service: &'static str, check: &AuditCheck) {
         tracing::error!(service, check = check.name, violations = check.violations, examples = ?check.examples, "a promise is broken");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use metrics_exporter_prometheus::PrometheusBuilder;
+
+    use super::*;
+
+    #[test]
+    fn a_report_leaves_its_figures_behind() {
+        let recorder = PrometheusBuilder::new().build_recorder();
+        let told = recorder.handle();
+        let check = AuditCheck {
+            name: "never-oversold".to_owned(),
+            promise: "no seat is sold twice".to_owned(),
+            rows: 7,
+            violations: 2,
+            examples: vec!["a".to_owned()],
+        };
+        let report = metrics::with_local_recorder(&recorder, || report("booking", [check.clone()]));
+        assert_eq!(report.service, "booking");
+        assert_eq!(report.checks, [check]);
+        let told = told.render();
+        for figure in [
+            "audit_rows{service=\"booking\",check=\"never-oversold\"} 7",
+            "audit_violations{service=\"booking\",check=\"never-oversold\"} 2",
+        ] {
+            assert!(told.contains(figure), "{told}");
+        }
+    }
+}

@@ -14,7 +14,8 @@ pub fn milliseconds() -> i64 {
     i64::try_from(since_epoch().as_millis()).unwrap_or(i64::MAX)
 }
 
-/// A clock that stands before the epoch reads as the epoch.
-fn since_epoch() -> Duration {
+/// Time since the Unix epoch. A clock that stands before it reads as the epoch.
+#[must_use]
+pub fn since_epoch() -> Duration {
     SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default()
 }

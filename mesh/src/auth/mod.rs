@@ -9,7 +9,7 @@ mod keys;
 mod sealed;
 mod tokens;
 
-use std::{net::IpAddr, sync::Arc, time::SystemTime};
+use std::{net::IpAddr, sync::Arc};
 
 use contracts::rt::route::{Access, Method};
 use http::{HeaderMap, HeaderName, header::AUTHORIZATION};
@@ -23,6 +23,7 @@ pub(crate) use sealed::Identity;
 use self::{keys::Remote, tokens::Tokens};
 use crate::{
     client::Endpoints,
+    clock,
     seal::Key,
     status::{Fault, Kind},
 };
@@ -240,7 +241,5 @@ impl Signer {
 
 /// Unix time in seconds.
 fn now() -> u64 {
-    SystemTime::UNIX_EPOCH
-        .elapsed()
-        .map_or(0, |since| since.as_secs())
+    clock::since_epoch().as_secs()
 }

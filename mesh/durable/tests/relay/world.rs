@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, HashSet},
     sync::{Arc, Mutex, MutexGuard},
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant},
 };
 
 use durable::{
@@ -60,10 +60,7 @@ pub(crate) async fn open(url: &str) -> Db {
     Db::open::<Migrator>(&options).await.unwrap()
 }
 
-pub(crate) fn now() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    i64::try_from(since.as_millis()).unwrap()
-}
+pub(crate) use mesh::clock::milliseconds as now;
 
 /// Waits for a condition, a minute at most.
 pub(crate) async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {

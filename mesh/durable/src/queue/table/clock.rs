@@ -5,8 +5,6 @@
 //! | clock | the machine's: whoever has the file is on it | the server's | the server's |
 //! | two that take at once | wait for each other: there is one writer | skip what the other one has locked | as `PostgreSQL`, from 8.0 and 10.6 on |
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use sea_orm::{
     ConnectionTrait, DbBackend, DbErr, EntityTrait, QuerySelect, Select, Statement,
     sea_query::{LockBehavior, LockType},
@@ -30,8 +28,7 @@ pub(super) async fn now(db: &impl ConnectionTrait) -> Result<i64, DbErr> {
 }
 
 fn machine() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    i64::try_from(since.unwrap_or_default().as_micros()).unwrap_or(i64::MAX)
+    i64::try_from(mesh::clock::since_epoch().as_micros()).unwrap_or(i64::MAX)
 }
 
 /// Reads rows to change them, but none that somebody else is about to change; no lock in `SQLite`.
