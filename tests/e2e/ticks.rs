@@ -15,7 +15,6 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::support::cluster::ready;
-use crate::support::mesh::number;
 
 const SECOND: i64 = 1_000;
 const MINUTE: i64 = 60 * SECOND;
@@ -87,27 +86,11 @@ impl Replicas {
 
     /// Lets so many seconds pass, each when all that the one before has begun is done.
     async fn pass(&self, seconds: u64) {
-        let second = Duration::from_secs(1);
-        for _ in 0..seconds {
-            self.clock.advance(second, second, 2 * JOBS.len()).await;
-            self.all_done().await;
-        }
-    }
-
-    /// Waits until no job runs.
-    async fn all_done(&self) {
-        loop {
-            self.clock.quiet(2 * JOBS.len()).await;
-            let mut running = 0;
-            for database in self.databases.values() {
-                let sql = "SELECT COUNT(*) FROM cron_runs WHERE outcome IS NULL";
-                running += number(database, sql).await;
-            }
-            if running == 0 {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
+        let (by, step) = (Duration::from_secs(seconds), Duration::from_secs(1));
+        let databases: Vec<_> = self.databases.values().collect();
+        self.clock
+            .advance_idle(by, step, 2 * JOBS.len(), &databases)
+            .await;
     }
 
     /// The ticks of a job after this moment, each as often as it ran; all runs must have gone well at once.
@@ -209,7 +192,7 @@ async fn each_tick_of_ten_minutes_runs_once_in_every_service() {
     // An hour begins in it, well before its middle: hourly jobs may wait for a minute.
     let start = MIDNIGHT + 4 * HOUR - 3 * MINUTE;
     let replicas = Replicas::start(start).await;
-    replicas.all_done().await;
+    replicas.clock.quiet(2 * JOBS.len()).await;
     // By halves: of a job's runs no more than the last hundred are kept.
     for after in [start, start + 5 * MINUTE] {
         replicas.pass(300).await;

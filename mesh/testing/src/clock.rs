@@ -8,6 +8,7 @@ use std::{
 
 use durable::cron::Clock;
 use futures_util::future::BoxFuture;
+use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
 use tokio::{sync::watch, time::timeout};
 
 /// How long anything may take on a busy machine.
@@ -109,9 +110,53 @@ impl StillClock {
         }
     }
 
+    /// Waits until so many sleep and no job of cron runs, as its tables in these databases say: while one runs, whoever
+    /// keeps its lease sleeps in the place of whoever runs it.
+    pub async fn idle(&self, sleepers: usize, databases: &[&DatabaseConnection]) {
+        let all_idle = async {
+            loop {
+                self.quiet(sleepers).await;
+                if running(databases).await == 0 {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        timeout(PATIENCE, all_idle)
+            .await
+            .expect("an end of all runs");
+    }
+
+    /// Goes on in steps, none before all runs that the one before has begun are over.
+    pub async fn advance_idle(
+        &self,
+        by: Duration,
+        step: Duration,
+        sleepers: usize,
+        databases: &[&DatabaseConnection],
+    ) {
+        let end = self.now() + i64::try_from(by.as_millis()).unwrap();
+        while self.now() < end {
+            self.advance(step, step, sleepers).await;
+            self.idle(sleepers, databases).await;
+        }
+    }
+
     /// Steps of half a second.
     pub async fn pass(&self, seconds: u64, sleepers: usize) {
         let (by, step) = (Duration::from_secs(seconds), Duration::from_millis(500));
         self.advance(by, step, sleepers).await;
     }
+}
+
+/// Runs that have not ended.
+async fn running(databases: &[&DatabaseConnection]) -> i64 {
+    let mut running = 0;
+    for database in databases {
+        let sql = "SELECT COUNT(*) FROM cron_runs WHERE outcome IS NULL";
+        let count = Statement::from_string(database.get_database_backend(), sql);
+        let row = database.query_one_raw(count).await.unwrap().unwrap();
+        running += row.try_get_by_index::<i64>(0).unwrap();
+    }
+    running
 }

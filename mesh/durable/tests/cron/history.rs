@@ -67,7 +67,7 @@ async fn a_daily_job_runs_once_a_day_while_clocks_are_changed() {
         clock.quiet(1).await;
         for day in 1..=4 {
             let (by, step) = (Duration::from_hours(24), Duration::from_mins(5));
-            clock.advance(by, step, 1).await;
+            clock.advance_idle(by, step, 1, &[db.reader()]).await;
             assert_eq!(gate.begun(), day, "day {day} from {start}");
         }
         assert_eq!(replica.runs("gated").await.len(), 4);

@@ -10,7 +10,7 @@ use durable::cron::{Clock as _, Job};
 use mesh::cron::Outcome;
 use testing::{clock::StillClock, each_database};
 
-use crate::support::{Gate, MIDNIGHT, Replica, open};
+use crate::support::{Gate, MIDNIGHT, Replica, open, pass_idle};
 
 /// When each job has run.
 type Seen = Arc<Mutex<BTreeMap<&'static str, Vec<i64>>>>;
@@ -43,7 +43,7 @@ async fn every_tick_of_ten_minutes_runs_on_exactly_one_of_two_replicas() {
         let one = Replica::start(&db, "one", &clock, jobs());
         let other = Replica::start(&db, "other", &clock, jobs());
         clock.quiet(6).await;
-        clock.pass(600, 6).await;
+        pass_idle(&clock, 600, 6, &db).await;
         let seen = seen.lock().unwrap().clone();
         for (name, _, every) in JOBS {
             let ticks: Vec<i64> = (1..=600_000 / every)
@@ -111,20 +111,20 @@ async fn ticks_that_nobody_ran_are_made_up_for_by_one_run() {
         let job = || vec![noted("missed", "0 * * * * *", &clock, &seen)];
         let one = Replica::start(&db, "one", &clock, job());
         clock.quiet(1).await;
-        clock.pass(61, 1).await;
+        pass_idle(&clock, 61, 1, &db).await;
         one.kill().await;
         clock
             .advance(Duration::from_hours(1), Duration::from_hours(1), 0)
             .await;
         let again = Replica::start(&db, "again", &clock, job());
-        clock.quiet(1).await;
+        clock.idle(1, &[db.reader()]).await;
         let back = MIDNIGHT + 3_661_000;
         assert_eq!(seen.lock().unwrap()["missed"], [MIDNIGHT + 60_000, back]);
         assert_eq!(
             again.runs("missed").await[0].tick,
             Some(MIDNIGHT + 3_660_000)
         );
-        clock.pass(59, 1).await;
+        pass_idle(&clock, 59, 1, &db).await;
         assert_eq!(
             seen.lock().unwrap()["missed"].len(),
             3,
@@ -199,7 +199,7 @@ async fn the_others_follow_a_run_once_each() {
             start("three", "three followed"),
         ];
         clock.quiet(3).await;
-        clock.pass(63, 3).await;
+        pass_idle(&clock, 63, 3, &db).await;
         let count = |seen: &Seen| {
             let seen = seen.lock().unwrap();
             let followed = ["one followed", "two followed", "three followed"];
@@ -215,7 +215,7 @@ async fn the_others_follow_a_run_once_each() {
         mesh::cron::Jobs::run_now(&replicas[0].cron, "shared")
             .await
             .unwrap();
-        clock.pass(3, 3).await;
+        pass_idle(&clock, 3, 3, &db).await;
         assert_eq!(count(&seen).0, 2);
         assert_eq!(count(&seen).1, 4);
     })

@@ -7,7 +7,7 @@ use mesh::cron::{CronError, Jobs as _, Outcome};
 use sea_orm::ConnectionTrait as _;
 use testing::{clock::StillClock, each_database};
 
-use crate::support::{Gate, MIDNIGHT, Replica, open, until};
+use crate::support::{Gate, MIDNIGHT, Replica, open, pass_idle, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ticks_that_pass_during_a_run_are_skipped_or_made_up_for_once() {
@@ -76,7 +76,7 @@ async fn a_job_that_fails_or_panics_says_why_and_goes_on_with_the_next_tick() {
     });
     let replica = Replica::start(&db, "one", &clock, vec![fails, panics]);
     clock.quiet(2).await;
-    clock.pass(121, 2).await;
+    pass_idle(&clock, 121, 2, &db).await;
     for (job, why) in [
         ("fails", "no seats to be had"),
         ("panics", "it panicked: scripted"),
@@ -125,7 +125,7 @@ async fn a_job_can_be_run_out_of_turn_unless_it_runs() {
         assert!(runs.iter().all(|run| run.tick.is_none()));
         // The tick is run all the same.
         gate.open(1);
-        clock.pass(61, 2).await;
+        pass_idle(&clock, 61, 2, &db).await;
         let runs = other.runs("gated").await;
         assert_eq!((runs.len(), runs[0].tick), (3, Some(MIDNIGHT + 60_000)));
     })
@@ -139,9 +139,9 @@ async fn a_job_begins_so_much_later_as_its_jitter_says() {
     let job = gate.job("0 * * * * *").jitter(Duration::from_secs(20));
     let replica = Replica::start(&db, "one", &clock, vec![job]);
     clock.quiet(1).await;
-    clock.pass(79, 1).await;
+    pass_idle(&clock, 79, 1, &db).await;
     assert_eq!(gate.begun(), 0);
-    clock.pass(2, 1).await;
+    pass_idle(&clock, 2, 1, &db).await;
     let run = replica.runs("gated").await.remove(0);
     assert_eq!(
         (run.tick, run.start),
@@ -167,7 +167,7 @@ async fn a_database_that_is_away_is_waited_for() {
             Err(CronError::Unavailable)
         );
         rename("elsewhere", "cron_jobs").await;
-        clock.pass(2, 1).await;
+        pass_idle(&clock, 2, 1, &db).await;
         assert_eq!(gate.begun(), 1);
         assert_eq!(replica.runs("gated").await[0].tick, Some(MIDNIGHT + 30_000));
     })

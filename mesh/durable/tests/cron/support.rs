@@ -39,6 +39,12 @@ pub(crate) async fn open(url: &str) -> Db {
     Db::open::<Migrator>(&options).await.unwrap()
 }
 
+/// Steps of half a second, each when all runs are over that the one before has begun.
+pub(crate) async fn pass_idle(clock: &StillClock, seconds: u64, sleepers: usize, db: &Db) {
+    let (by, step) = (Duration::from_secs(seconds), Duration::from_millis(500));
+    clock.advance_idle(by, step, sleepers, &[db.reader()]).await;
+}
+
 /// Waits for what no clock tells.
 pub(crate) async fn until(mut condition: impl AsyncFnMut() -> bool) {
     let wait = async {
