@@ -1,6 +1,7 @@
 //! A replica of mail with everything around it: a scripted search, the queue, a mail server.
 
 use std::{
+    collections::HashSet,
     pin::Pin,
     sync::{
         Arc,
@@ -354,4 +355,19 @@ impl SearchService for Timetable {
     ) -> Result<Response<Self::WatchFlightStream>, Status> {
         Err(Status::unimplemented("scripted"))
     }
+}
+
+/// So many trips.
+pub(crate) fn trips(count: usize) -> Vec<String> {
+    (0..count).map(|number| format!("t-{number:04}")).collect()
+}
+
+/// Every one of these trips got its mail, and none two.
+pub(crate) fn assert_each_once(world: &World, trips: &[String]) {
+    let counts = world.sink.counts();
+    let twice: Vec<_> = counts.iter().filter(|(_, count)| **count > 1).collect();
+    assert!(twice.is_empty(), "{twice:?}");
+    let came: HashSet<_> = counts.into_keys().collect();
+    let wanted: HashSet<_> = trips.iter().map(|trip| message_id(trip)).collect();
+    assert_eq!(came, wanted);
 }
