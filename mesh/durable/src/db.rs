@@ -116,6 +116,13 @@ impl Db {
         &self.reader
     }
 
+    /// For a statement that writes and is a transaction by itself: nobody waits for its beginning and its end.
+    #[must_use]
+    pub fn writer(&self) -> &DatabaseConnection {
+        Span::current().record("db.system.name", self.system());
+        &self.writer
+    }
+
     /// Begins a transaction that writes. Dropped without a commit it changes nothing.
     ///
     /// # Errors

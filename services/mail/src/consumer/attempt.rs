@@ -187,7 +187,8 @@ impl<Q: Queue, M: Mails, S: Sender, F: Flights> Consumer<Q, M, S, F> {
     ) -> Result<Outcome, StoreError> {
         let now = (self.edges.clock)();
         let owner = format!("{}.{:016x}", self.settings.name, (self.edges.random)());
-        let claim = self.mails.claim(&mail.id, &owner, now, now + CLAIM_MS);
+        let seen = (mail.id.as_str(), mail.attempts);
+        let claim = self.mails.claim(seen, &owner, now, now + CLAIM_MS);
         let attempt = match claim.await? {
             Claim::Granted { attempt, unclear } => {
                 if unclear {

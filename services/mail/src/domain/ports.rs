@@ -8,7 +8,7 @@ use super::{
     mail::{Claim, Cursor, Mail, NewMail, Viewer},
 };
 
-/// The sent-log: every mail that was ever taken from the queue. Each method is one transaction and may be
+/// The sent-log: every mail that was ever taken from the queue. Each method is atomic and may be
 /// called again after a failure. Times are Unix milliseconds.
 pub trait Mails: Send + Sync + 'static {
     /// Records mails that are not recorded yet, as QUEUED, and gives all of these as they are recorded.
@@ -18,10 +18,11 @@ pub trait Mails: Send + Sync + 'static {
         now: i64,
     ) -> impl Future<Output = Result<Vec<Mail>, StoreError>> + Send;
 
-    /// Claims a mail for sending, until `until`. `owner` is never used for another claim.
+    /// Claims a mail for sending, until `until`. `owner` is never used for another claim. `seen` is its id and how many
+    /// attempts there had been when it was seen last; where there have been more since, that costs some time.
     fn claim(
         &self,
-        id: &str,
+        seen: (&str, u32),
         owner: &str,
         now: i64,
         until: i64,

@@ -215,7 +215,7 @@ mod tests {
             trace: None,
         };
         store.record(&[mail], 10).await.unwrap();
-        store.claim(MAIL, "o", 10, 50).await.unwrap();
+        store.claim((MAIL, 0), "o", 10, 50).await.unwrap();
         store.dead(MAIL, "550", 20).await.unwrap();
         store
     }

@@ -27,14 +27,13 @@ impl MigrationName for Mails {
 impl MigrationTrait for Mails {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         manager.create_table(mails()).await?;
+        // None has what changes while a mail is sent: each change would cost an entry in every index of PostgreSQL.
         for (name, columns) in [
             // A trip's mails.
             ("mails_trip", &["trip_id", "created"][..]),
-            // A user's mails, and everybody's, the newest first.
+            // A user's mails, and everybody's, the newest first; the oldest are forgotten.
             ("mails_user", &["user_id", "created", "mail_id"]),
             ("mails_created", &["created", "mail_id"]),
-            // What is old enough to be forgotten, and what is stuck.
-            ("mails_state", &["state", "updated"]),
         ] {
             let mut index = Index::create();
             index.name(name).table("mails");

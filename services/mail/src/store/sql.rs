@@ -1,4 +1,4 @@
-//! The sent-log in a database: one method is one transaction.
+//! The sent-log in a database: one method changes it by one transaction, or by one statement, which is one.
 
 use durable::{Db, OpenError, Options, retry};
 use sea_orm::{
@@ -51,26 +51,23 @@ impl Sql {
     }
 
     async fn record_once(&self, mails: &[NewMail], now: i64) -> Result<Vec<Mail>, DbErr> {
-        let tx = self.db.begin().await?;
         Entity::insert_many(mails.iter().map(|mail| row::new_mail(mail, now)))
             .on_conflict_do_nothing_on([Column::MailId])
-            .exec_without_returning(&tx)
+            .exec_without_returning(self.db.writer())
             .await?;
         let ids = mails.iter().map(|mail| mail.id.as_str());
         let rows = Entity::find().filter(Column::MailId.is_in(ids));
-        let recorded = row::mails(rows.all(&tx).await?)?;
-        tx.commit().await?;
-        Ok(recorded)
+        row::mails(rows.all(self.db.writer()).await?)
     }
 
     async fn claim_once(
         &self,
-        id: &str,
+        (id, attempts): (&str, u32),
         owner: &str,
         now: i64,
         until: i64,
     ) -> Result<Claim, DbErr> {
-        let tx = self.db.begin().await?;
+        let db = self.db.writer();
         let claim = |unclear: i32| {
             Entity::update_many()
                 .col_expr(Column::State, Expr::value(State::Sending.as_str()))
@@ -82,19 +79,24 @@ impl Sql {
                 .filter(Column::MailId.eq(id))
         };
         let waiting = claim(0).filter(Column::State.eq(State::Queued.as_str()));
+        let as_seen = waiting.clone().filter(Column::Attempts.eq(attempts));
+        if as_seen.exec(db).await?.rows_affected > 0 {
+            let (attempt, unclear) = (attempts + 1, false);
+            return Ok(Claim::Granted { attempt, unclear });
+        }
         let left = claim(1)
             .filter(Column::State.eq(State::Sending.as_str()))
             .filter(Column::ClaimUntil.lte(now))
             // One's own, from an attempt whose answer was lost, has not run out for oneself.
             .filter(Column::ClaimOwner.ne(owner));
         let mut unclear = false;
-        if waiting.exec(&tx).await?.rows_affected == 0 {
-            unclear = left.exec(&tx).await?.rows_affected > 0;
+        if waiting.exec(db).await?.rows_affected == 0 {
+            unclear = left.exec(db).await?.rows_affected > 0;
         }
-        let Some(row) = Entity::find_by_id(id.to_owned()).one(&tx).await? else {
+        // What is claimed for `owner` stays so until it is sent, or its time is up.
+        let Some(row) = Entity::find_by_id(id.to_owned()).one(db).await? else {
             return Ok(Claim::Unknown);
         };
-        tx.commit().await?;
         let (holder, holds_until) = (row.claim_owner.clone(), row.claim_until);
         let mail = row::mail(row)?;
         Ok(match mail.state {
@@ -108,17 +110,13 @@ impl Sql {
         })
     }
 
-    /// Runs one update in a transaction of its own.
+    /// Runs an update, which is a transaction by itself.
     async fn update(
         &self,
         name: &'static str,
         update: UpdateMany<Entity>,
     ) -> Result<(), StoreError> {
-        let once = async || {
-            let tx = self.db.begin().await?;
-            update.clone().exec(&tx).await?;
-            tx.commit().await
-        };
+        let once = async || update.clone().exec(self.db.writer()).await.map(drop);
         retry(name, once).await.map_err(unavailable)
     }
 
@@ -126,7 +124,10 @@ impl Sql {
         let tx = self.db.begin().await?;
         let old = Entity::find()
             .filter(is_settled())
+            // What has changed before a time was made before it, and that is what an index knows.
+            .filter(Column::Created.lt(before))
             .filter(Column::Updated.lt(before))
+            .order_by_asc(Column::Created)
             .limit(PURGED_AT_ONCE)
             .select_only()
             .column(Column::MailId)
@@ -185,12 +186,12 @@ impl Mails for Sql {
 
     async fn claim(
         &self,
-        id: &str,
+        seen: (&str, u32),
         owner: &str,
         now: i64,
         until: i64,
     ) -> Result<Claim, StoreError> {
-        retry("mail.claim", || self.claim_once(id, owner, now, until))
+        retry("mail.claim", || self.claim_once(seen, owner, now, until))
             .await
             .map_err(unavailable)
     }

@@ -57,7 +57,7 @@ async fn a_mail_is_recorded_once() {
         assert_eq!(store.record(&[], 10).await.unwrap(), []);
         let first = store.record(&[mail("a", "ada", 1)], 10).await.unwrap();
         assert_eq!((first[0].state, first[0].attempts), (State::Queued, 0));
-        store.claim("a", "o", 20, 50).await.unwrap();
+        store.claim(("a", 0), "o", 20, 50).await.unwrap();
         store.sent("a", 30).await.unwrap();
         let other = NewMail {
             subject: "other".to_owned(),
@@ -81,13 +81,16 @@ async fn a_mail_is_recorded_once() {
 async fn a_mail_is_claimed_by_one_until_the_claim_runs_out() {
     each_database(async |url| {
         let store = open(&url).await;
-        assert_eq!(store.claim("a", "o", 0, 1).await.unwrap(), Claim::Unknown);
+        assert_eq!(
+            store.claim(("a", 0), "o", 0, 1).await.unwrap(),
+            Claim::Unknown
+        );
         record(&store, &["a"]).await;
         let claims = (0..8).map(|number| {
             let store = store.clone();
             tokio::spawn(async move {
                 let owner = format!("o{number}");
-                store.claim("a", &owner, 100, 200).await.unwrap()
+                store.claim(("a", 0), &owner, 100, 200).await.unwrap()
             })
         });
         let mut won = 0;
@@ -101,9 +104,9 @@ async fn a_mail_is_claimed_by_one_until_the_claim_runs_out() {
             }
         }
         assert_eq!(won, 1);
-        let late = store.claim("a", "p", 200, 300).await.unwrap();
+        let late = store.claim(("a", 0), "p", 200, 300).await.unwrap();
         assert_eq!(late, granted(2, true), "its owner may have sent it");
-        let again = store.claim("a", "p", 300, 400).await.unwrap();
+        let again = store.claim(("a", 0), "p", 300, 400).await.unwrap();
         assert_eq!(again, granted(2, false), "asked for twice, granted once");
         // Whoever comes too late changes nothing.
         store.failed("a", "o0", "too late", 210).await.unwrap();
@@ -115,7 +118,7 @@ async fn a_mail_is_claimed_by_one_until_the_claim_runs_out() {
             (State::Queued, 2, "451 later")
         );
         assert_eq!(
-            store.claim("a", "q", 230, 300).await.unwrap(),
+            store.claim(("a", 2), "q", 230, 300).await.unwrap(),
             granted(3, false)
         );
     })
@@ -127,9 +130,9 @@ async fn what_was_accepted_stays_so() {
     each_database(async |url| {
         let store = open(&url).await;
         record(&store, &["a", "b"]).await;
-        store.claim("a", "o", 20, 50).await.unwrap();
+        store.claim(("a", 0), "o", 20, 50).await.unwrap();
         // Its claim ran out, and somebody else has it, when the answer came after all.
-        store.claim("a", "p", 60, 90).await.unwrap();
+        store.claim(("a", 0), "p", 60, 90).await.unwrap();
         store.sent("a", 70).await.unwrap();
         store.sent("a", 80).await.unwrap();
         store.failed("a", "p", "451", 81).await.unwrap();
@@ -140,16 +143,22 @@ async fn what_was_accepted_stays_so() {
             (mail.state, mail.sent, mail.updated),
             (State::Sent, Some(70), 70)
         );
-        assert_eq!(store.claim("a", "q", 200, 300).await.unwrap(), Claim::Sent);
+        assert_eq!(
+            store.claim(("a", 0), "q", 200, 300).await.unwrap(),
+            Claim::Sent
+        );
         store.dead("b", &"é".repeat(900), 20).await.unwrap();
-        assert_eq!(store.claim("b", "q", 200, 300).await.unwrap(), Claim::Dead);
+        assert_eq!(
+            store.claim(("b", 0), "q", 200, 300).await.unwrap(),
+            Claim::Dead
+        );
         let ids = ["a", "b", "c"].map(str::to_owned);
         let mut settled = store.settled(&ids).await.unwrap();
         settled.sort();
         assert_eq!(settled, ["a", "b"]);
         store.revive("b", 20, 30).await.unwrap();
         assert_eq!(
-            store.claim("b", "q", 200, 300).await.unwrap(),
+            store.claim(("b", 0), "q", 200, 300).await.unwrap(),
             granted(1, false)
         );
         assert_eq!(store.settled(&ids).await.unwrap(), ["a"]);
@@ -165,7 +174,7 @@ async fn a_mail_is_revived_once_for_each_time_that_it_was_given_up() {
     each_database(async |url| {
         let store = open(&url).await;
         record(&store, &["a"]).await;
-        store.claim("a", "o", 20, 50).await.unwrap();
+        store.claim(("a", 0), "o", 20, 50).await.unwrap();
         store.dead("a", "550", 30).await.unwrap();
         // Two want it back, a replica that has taken it and whoever redrove it.
         store.revive("a", 30, 40).await.unwrap();
@@ -259,7 +268,7 @@ async fn the_audit_finds_what_is_stuck() {
     each_database(async |url| {
         let store = open(&url).await;
         record(&store, &["a"]).await;
-        store.claim("a", "o", 20, 50).await.unwrap();
+        store.claim(("a", 0), "o", 20, 50).await.unwrap();
         let stuck = |checks: Vec<mail::domain::audit::Check>| {
             let check = checks
                 .into_iter()
