@@ -37,6 +37,13 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 const SUSPECT_AFTER: Duration = Duration::from_secs(10);
 /// A statement that takes longer is given up; an import takes seconds.
 const STATEMENT_TIMEOUT: Duration = Duration::from_mins(1);
+/// What every `PostgreSQL` connection begins with: a statement is planned once, since its plan does not depend on its
+/// parameters, and pages cost little beside comparisons, since those that are worked on are in memory (decision 0013).
+const POSTGRES_SESSION: [(&str, &str); 3] = [
+    ("plan_cache_mode", "force_generic_plan"),
+    ("seq_page_cost", "0.1"),
+    ("random_page_cost", "0.1"),
+];
 /// What every `MySQL` connection is told first; a lock that takes longer than 5 s is a deadlock by another name.
 const MYSQL_SESSION: [&str; 2] = [
     "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
@@ -243,6 +250,7 @@ async fn connect(options: &Options, connections: u32) -> Result<DatabaseConnecti
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .test_before_acquire(false)
         .test_before_acquire_if_idle_for(SUSPECT_AFTER)
+        .map_sqlx_postgres_opts(|options| options.options(POSTGRES_SESSION))
         .map_sqlx_sqlite_opts(|options| {
             options
                 .create_if_missing(true)
