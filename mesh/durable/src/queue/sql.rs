@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sea_orm::{ColumnTrait, Condition, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, QueryFilter, QueryOrder, QuerySelect, sea_query::Expr};
 use tokio::sync::Notify;
 
 use super::{Follower, Log, LogError, Message};
@@ -127,16 +127,13 @@ impl SqlFollower {
     async fn read(&mut self, now: Instant) -> Result<Vec<Message>, LogError> {
         self.gaps
             .retain(|_, since| now.duration_since(*since) < GAP_PATIENCE);
-        let mut wanted = Condition::any().add(row::Column::Id.gt(self.last));
+        // Two statements: with one for both, the database would go through all rows of the topic.
+        let mut rows = Vec::new();
         if !self.gaps.is_empty() {
-            wanted = wanted.add(row::Column::Id.is_in(self.gaps.keys().copied()));
+            let late = row::Column::Id.is_in(self.gaps.keys().copied());
+            rows = self.find(late).await?;
         }
-        let rows = of_topic(self.topic)
-            .filter(wanted)
-            .order_by_asc(row::Column::Id)
-            .limit(BATCH)
-            .all(self.log.db.reader())
-            .await?;
+        rows.append(&mut self.find(row::Column::Id.gt(self.last)).await?);
         for row in &rows {
             if row.id > self.last {
                 self.skip(self.last, row.id, now);
@@ -146,6 +143,16 @@ impl SqlFollower {
             }
         }
         Ok(rows.into_iter().map(message).collect())
+    }
+
+    async fn find(&self, wanted: Expr) -> Result<Vec<row::Model>, LogError> {
+        let rows = of_topic(self.topic)
+            .filter(wanted)
+            .order_by_asc(row::Column::Id)
+            .limit(BATCH)
+            .all(self.log.db.reader())
+            .await?;
+        Ok(rows)
     }
 
     /// Remembers the numbers between `from` and `to` as missed.
