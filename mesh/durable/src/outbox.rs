@@ -32,15 +32,6 @@ pub struct Event {
     pub payload: Vec<u8>,
 }
 
-/// Rows of a topic.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Backlog {
-    /// How many.
-    pub rows: u64,
-    /// When the oldest of them was written, Unix milliseconds.
-    pub oldest: Option<i64>,
-}
-
 /// A row of a relayed topic, its payload left out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Entry {
@@ -186,20 +177,12 @@ async fn trim_once(db: &Db, topic: &'static str, before: i64) -> Result<u64, DbE
     Ok(deleted)
 }
 
-/// How many rows of a topic there are, and how old they are.
+/// How many rows of a topic there are.
 ///
 /// # Errors
 /// Where the database fails.
-pub async fn backlog(db: &Db, topic: &'static str) -> Result<Backlog, DbErr> {
-    let rows = of_topic(topic).count(db.reader()).await?;
-    let oldest = of_topic(topic)
-        .order_by_asc(row::Column::Id)
-        .select_only()
-        .column(row::Column::Created)
-        .into_tuple::<i64>()
-        .one(db.reader())
-        .await?;
-    Ok(Backlog { rows, oldest })
+pub async fn count(db: &Db, topic: &'static str) -> Result<u64, DbErr> {
+    of_topic(topic).count(db.reader()).await
 }
 
 /// The rows of a topic behind a number, in their order.

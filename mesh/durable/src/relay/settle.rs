@@ -9,7 +9,7 @@ use std::{
     collections::HashSet,
     convert::Infallible,
     sync::atomic::{AtomicI64, Ordering},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use sea_orm::DbErr;
@@ -20,10 +20,11 @@ use crate::{
     queue::{Queue, message},
 };
 
-/// Rows asked about at once.
+/// Rows asked about at once, through all of them and where only the oldest are asked about.
 const PAGE: u64 = 500;
-/// Rows that are asked about more often than others: the oldest.
-const OLDEST: u64 = 1_000;
+const OLDEST_PAGE: u64 = 100;
+/// Between two pages of all rows: a long outbox is not gone through at the cost of those who write into it.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// Why a round came to no end; the next one begins anew.
 #[derive(Debug, thiserror::Error)]
@@ -48,9 +49,9 @@ impl<Q: Queue, C: Consumer> Relay<Q, C> {
     /// Settles what can be, without end.
     pub(super) async fn settle(&self, published: &AtomicI64) -> Infallible {
         let mut failing = false;
-        let mut last_sweep = Instant::now();
+        let mut last_sweep: Option<Instant> = None;
         loop {
-            let whole = last_sweep.elapsed() >= self.options.sweep_every;
+            let whole = last_sweep.is_none_or(|last| last.elapsed() >= self.options.sweep_every);
             let round = Round {
                 whole,
                 published: published.load(Ordering::Relaxed),
@@ -66,74 +67,101 @@ impl<Q: Queue, C: Consumer> Relay<Q, C> {
                 }
             }
             if whole {
-                last_sweep = Instant::now();
+                last_sweep = Some(Instant::now());
             }
             tokio::time::sleep(self.options.settle_every).await;
         }
     }
 
     async fn round(&self, mut round: Round) -> Result<(), RoundError> {
-        self.measure().await?;
-        let (mut after, mut seen) = (0, 0);
+        if round.whole {
+            // Counting takes longer the more there are.
+            self.show_rows(outbox::count(self.log.db(), self.topic).await?);
+        }
+        let size = if round.whole { PAGE } else { OLDEST_PAGE };
+        let mut after = 0;
         loop {
-            let entries = outbox::entries(self.log.db(), self.topic, after, PAGE).await?;
+            let entries = outbox::entries(self.log.db(), self.topic, after, size).await?;
+            if after == 0 {
+                self.show_age(entries.first());
+            }
             let Some(last) = entries.last() else {
                 return Ok(());
             };
             after = last.id;
-            seen += entries.len() as u64;
-            self.page(&entries, &mut round).await?;
-            let more = round.whole && after < round.published;
-            if (entries.len() as u64) < PAGE || (seen >= OLDEST && !more) {
+            let settled = self.page(&entries, &mut round).await?;
+            let full = entries.len() as u64 == size;
+            // Mails are finished about in their order: behind a page of which none is, few are.
+            let more = if round.whole {
+                after < round.published
+            } else {
+                settled > 0
+            };
+            if !full || !more {
                 return Ok(());
+            }
+            if round.whole {
+                tokio::time::sleep(PAUSE).await;
             }
         }
     }
 
-    /// Deletes what is settled of a page, and publishes again what is lost.
-    async fn page(&self, entries: &[Entry], round: &mut Round) -> Result<(), RoundError> {
+    /// Deletes what is settled of a page, and publishes again what is lost; gives how many rows went.
+    async fn page(&self, entries: &[Entry], round: &mut Round) -> Result<usize, RoundError> {
         let missing = self.missing(entries, round).await;
-        let ids: Vec<String> = entries
-            .iter()
-            .map(|entry| entry.message_id.clone())
-            .collect();
+        let ids: Vec<String> = match &missing {
+            Some(missing) => missing.iter().cloned().collect(),
+            None => entries
+                .iter()
+                .map(|entry| entry.message_id.clone())
+                .collect(),
+        };
         let settled: HashSet<String> = self.settled(&ids).await?.into_iter().collect();
         let (gone, kept): (Vec<&Entry>, Vec<&Entry>) = entries
             .iter()
             .partition(|entry| settled.contains(&entry.message_id));
         let gone: Vec<i64> = gone.into_iter().map(|entry| entry.id).collect();
         outbox::delete(self.log.db(), &gone).await?;
+        let missing = missing.unwrap_or_default();
         let lost = kept
             .into_iter()
             .filter(|entry| missing.contains(&entry.message_id));
         let lost: Vec<i64> = lost.map(|entry| entry.id).collect();
         self.publish_again(&lost).await?;
-        Ok(())
+        Ok(gone.len())
     }
 
     async fn settled(&self, ids: &[String]) -> Result<Vec<String>, ConsumerError> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
         tokio::time::timeout(self.options.call_timeout, self.consumer.settled(ids))
             .await
             .unwrap_or_else(|elapsed| Err(ConsumerError::new(elapsed)))
     }
 
-    /// Messages that have been published some time ago, and are not in the queue.
-    async fn missing(&self, entries: &[Entry], round: &mut Round) -> HashSet<String> {
+    /// Messages that have been published some time ago, and are not in the queue: settled, or lost. Their consumer is asked
+    /// about no others, for it has not had what the queue holds; dead ones are settled when they are among the oldest.
+    /// None where the queue was not asked or does not answer.
+    async fn missing(&self, entries: &[Entry], round: &mut Round) -> Option<HashSet<String>> {
+        if !round.whole || !round.queue_answers {
+            return None;
+        }
         let old = (self.options.clock)().saturating_sub(millis(self.options.patience));
         let ids: Vec<String> = entries
             .iter()
             .filter(|entry| entry.created <= old && entry.id <= round.published)
             .map(|entry| entry.message_id.clone())
             .collect();
-        if !round.whole || !round.queue_answers || ids.is_empty() {
-            return HashSet::new();
+        if ids.is_empty() {
+            return Some(HashSet::new());
         }
         match self.in_time(self.queue.missing(&ids)).await {
-            Ok(missing) => missing.into_iter().collect(),
+            Ok(missing) => Some(missing.into_iter().collect()),
             Err(error) => {
                 round.queue_answers = false;
                 tracing::debug!(?error, topic = self.topic, "cannot ask the queue");
-                HashSet::new()
+                None
             }
         }
     }
@@ -160,25 +188,21 @@ impl<Q: Queue, C: Consumer> Relay<Q, C> {
         Ok(())
     }
 
-    /// Shows how many rows there are and how old they are.
-    async fn measure(&self) -> Result<(), DbErr> {
-        let backlog = outbox::backlog(self.log.db(), self.topic).await?;
-        let now = (self.options.clock)();
-        let age = backlog
-            .oldest
-            .map_or(0, |oldest| now.saturating_sub(oldest).max(0));
-        self.show(backlog.rows, age);
-        Ok(())
-    }
-
     /// Shows nothing any more: the replica that relays now does.
     pub(super) fn unmeasure(&self) {
-        self.show(0, 0);
+        self.show_age(None);
+        self.show_rows(0);
     }
 
     #[allow(clippy::cast_precision_loss, reason = "gauges are floats")]
-    fn show(&self, rows: u64, age_ms: i64) {
+    fn show_rows(&self, rows: u64) {
         metrics::gauge!("outbox_rows", "topic" => self.topic).set(rows as f64);
-        metrics::gauge!("outbox_lag_seconds", "topic" => self.topic).set(age_ms as f64 / 1_000.0);
+    }
+
+    #[allow(clippy::cast_precision_loss, reason = "gauges are floats")]
+    fn show_age(&self, oldest: Option<&Entry>) {
+        let now = (self.options.clock)();
+        let age = oldest.map_or(0, |oldest| now.saturating_sub(oldest.created).max(0));
+        metrics::gauge!("outbox_lag_seconds", "topic" => self.topic).set(age as f64 / 1_000.0);
     }
 }

@@ -165,15 +165,13 @@ async fn other_topics_are_left_alone_and_a_row_without_an_id_is_named_by_its_num
         let relay = world.relay(LONG);
         until("published", async || !world.lane.ids().is_empty()).await;
         assert_eq!(world.lane.ids(), ["2"]);
-        let backlog = outbox::backlog(&world.db, TOPIC).await.unwrap();
-        assert_eq!((backlog.rows, backlog.oldest), (1, Some(1_000)));
+        assert_eq!(outbox::count(&world.db, TOPIC).await.unwrap(), 1);
         world.inbox.consume(&world.lane, 1);
         until("gone", async || {
-            outbox::backlog(&world.db, TOPIC).await.unwrap() == outbox::Backlog::default()
+            outbox::count(&world.db, TOPIC).await.unwrap() == 0
         })
         .await;
-        let other = outbox::backlog(&world.db, "inventory").await.unwrap();
-        assert_eq!(other.rows, 1);
+        assert_eq!(outbox::count(&world.db, "inventory").await.unwrap(), 1);
         relay.stop().await;
     })
     .await;
