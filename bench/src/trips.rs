@@ -35,9 +35,16 @@ impl Trips {
         trips.send("/v1/users", &credentials, "").await?;
         let session = trips.send("/v1/sessions", &credentials, "").await?;
         trips.token = text(&session["accessToken"])?;
+        trips.find_offers(day).await?;
+        Ok(trips)
+    }
+
+    /// Finds the offers anew: they expire after some minutes.
+    pub(crate) async fn find_offers(&mut self, day: &str) -> Result<()> {
+        self.offers.clear();
         let mut page = String::new();
         loop {
-            let answer = trips
+            let answer = self
                 .send(
                     "/v1/itineraries:search",
                     &json!({"origin": "JFK", "destination": "SEA", "departureDate": day, "maxStops": 0,
@@ -46,11 +53,11 @@ impl Trips {
                 )
                 .await?;
             for itinerary in answer["itineraries"].as_array().into_iter().flatten() {
-                trips.offers.push(text(&itinerary["offerId"])?);
+                self.offers.push(text(&itinerary["offerId"])?);
             }
             match answer["nextPageToken"].as_str() {
                 Some(next) => next.clone_into(&mut page),
-                None => return Ok(trips),
+                None => return Ok(()),
             }
         }
     }
