@@ -33,6 +33,9 @@ const SLOWER_GOAL: f64 = 1.1;
 const ROUND: Duration = Duration::from_secs(20);
 /// Booked before, until what was started or stopped is as it stays.
 const WARM_UP: Duration = Duration::from_secs(5);
+/// What runs besides mail, in its order.
+const SERVICES: [&str; 5] = ["search", "identity", "booking", "orchestration", "gateway"];
+
 /// How trips are booked while their times are taken.
 #[derive(Clone, Copy)]
 enum Pace {
@@ -41,9 +44,6 @@ enum Pace {
     /// As fast as it goes: what mail takes of the machine, it takes from the bookings.
     Full,
 }
-
-/// What runs besides mail, in its order.
-const SERVICES: [&str; 5] = ["search", "identity", "booking", "orchestration", "gateway"];
 
 /// What stands around the mails.
 struct Bench {

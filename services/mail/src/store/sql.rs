@@ -67,7 +67,6 @@ impl Sql {
         now: i64,
         until: i64,
     ) -> Result<Claim, DbErr> {
-        let db = self.db.writer();
         let claim = |unclear: i32| {
             Entity::update_many()
                 .col_expr(Column::State, Expr::value(State::Sending.as_str()))
@@ -80,23 +79,24 @@ impl Sql {
         };
         let waiting = claim(0).filter(Column::State.eq(State::Queued.as_str()));
         let as_seen = waiting.clone().filter(Column::Attempts.eq(attempts));
-        if as_seen.exec(db).await?.rows_affected > 0 {
+        if as_seen.exec(self.db.writer()).await?.rows_affected > 0 {
             let (attempt, unclear) = (attempts + 1, false);
             return Ok(Claim::Granted { attempt, unclear });
         }
+        let tx = self.db.begin().await?;
         let left = claim(1)
             .filter(Column::State.eq(State::Sending.as_str()))
             .filter(Column::ClaimUntil.lte(now))
             // One's own, from an attempt whose answer was lost, has not run out for oneself.
             .filter(Column::ClaimOwner.ne(owner));
         let mut unclear = false;
-        if waiting.exec(db).await?.rows_affected == 0 {
-            unclear = left.exec(db).await?.rows_affected > 0;
+        if waiting.exec(&tx).await?.rows_affected == 0 {
+            unclear = left.exec(&tx).await?.rows_affected > 0;
         }
-        // What is claimed for `owner` stays so until it is sent, or its time is up.
-        let Some(row) = Entity::find_by_id(id.to_owned()).one(db).await? else {
+        let Some(row) = Entity::find_by_id(id.to_owned()).one(&tx).await? else {
             return Ok(Claim::Unknown);
         };
+        tx.commit().await?;
         let (holder, holds_until) = (row.claim_owner.clone(), row.claim_until);
         let mail = row::mail(row)?;
         Ok(match mail.state {
